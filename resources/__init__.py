@@ -1,0 +1,1 @@
+"""Data shipped with the program, and the commands that make it."""
