@@ -1,0 +1,1 @@
+"""Where the coil shall go: named targets and the choice among them."""
