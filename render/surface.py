@@ -166,9 +166,8 @@ def vertex_normals(surface: Surface) -> NDArray[np.float32]:
     count = len(surface.vertices)
     rows = surface.faces.ravel()
     columns = np.repeat(np.arange(len(surface.faces)), 3)
-    sums = csr_array(
-        (np.ones(len(rows)), (rows, columns)), shape=(count, len(surface.faces))
-    ) @ face_normals(surface)
+    incidence = csr_array((np.ones(len(rows)), (rows, columns)), shape=(count, len(surface.faces)))
+    sums = np.asarray(incidence @ face_normals(surface))
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     unit: NDArray[np.float32] = (sums / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return unit
