@@ -1,0 +1,1 @@
+"""The person's head: its surfaces, landmarks, positions, and distances to them."""
