@@ -1,0 +1,189 @@
+"""A recorded feed, opened: everything in it checked before the first frame is asked for.
+
+In: the folder ``NAME.feed``. Out: a :class:`Feed` with cameras, bodies, capture times and, if
+recorded with it, the true poses.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracking.bodies import MarkerBody
+from tracking.cameras import Camera
+from tracking.feed_description import (
+    CameraModel,
+    FeedDescription,
+    FeedError,
+    read_description,
+)
+from tracking.frames import FrameSourceError
+from tracking.video_file import VideoReader
+
+__all__ = ["Feed", "FeedCamera", "FeedError", "open_feed"]
+
+TIMES_HEADER = ["frame", "time_ns"]
+
+
+@dataclass(frozen=True, eq=False)
+class FeedCamera:
+    """One camera of a feed.
+
+    Attributes
+    ----------
+    camera
+        Its calibration.
+    video
+        The video file.
+    times_ns
+        (N,) int64 capture time of each frame in the feed's own clock, strictly increasing.
+    """
+
+    camera: Camera
+    video: Path
+    times_ns: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """A whole feed: where it is, what it says of itself, its cameras and bodies."""
+
+    path: Path
+    description: FeedDescription
+    recordings: tuple[FeedCamera, ...]
+    bodies: tuple[MarkerBody, ...]
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """The calibrated cameras, in the order of ``feed.json``."""
+        return tuple(recording.camera for recording in self.recordings)
+
+    @property
+    def start_ns(self) -> int:
+        """Capture time of the first frame, in the feed's clock."""
+        return min(int(recording.times_ns[0]) for recording in self.recordings)
+
+    @property
+    def end_ns(self) -> int:
+        """Capture time of the last frame, in the feed's clock."""
+        return max(int(recording.times_ns[-1]) for recording in self.recordings)
+
+    @property
+    def duration_ns(self) -> int:
+        """Time from the first frame to the last."""
+        return self.end_ns - self.start_ns
+
+    @property
+    def interval_ns(self) -> int:
+        """Median time between two frames of one camera."""
+        intervals = [np.diff(recording.times_ns) for recording in self.recordings]
+        joined = np.concatenate(intervals)
+        return int(np.median(joined)) if joined.size else 33_333_333
+
+    @property
+    def truth_path(self) -> Path | None:
+        """``truth.csv``, if the feed has one."""
+        path = self.path / "truth.csv"
+        return path if path.is_file() else None
+
+
+def open_feed(path: Path) -> Feed:
+    """Open and check the feed folder at `path` without decoding its videos.
+
+    Raises
+    ------
+    FeedError
+        If the folder, its feed.json, a video or a file of times is missing or damaged, or if
+        they do not agree; the message names the file and the remedy.
+    """
+    if not path.is_dir():
+        raise FeedError(
+            f"{path} is no folder. A feed is a folder NAME.feed with a feed.json in it; "
+            "check the path."
+        )
+    description = read_description(path / "feed.json")
+    _check_unique(path, "camera", [camera.name for camera in description.cameras])
+    _check_unique(path, "body", [body.name for body in description.bodies])
+    return Feed(
+        path=path,
+        description=description,
+        recordings=tuple(_open_camera(path, camera) for camera in description.cameras),
+        bodies=tuple(body.body() for body in description.bodies),
+    )
+
+
+def _check_unique(path: Path, kind: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise FeedError(
+                f"{path / 'feed.json'} names the {kind} '{name}' twice. Give each its own name."
+            )
+
+
+def _open_camera(folder: Path, model: CameraModel) -> FeedCamera:
+    times = _read_times(folder / model.times)
+    video = folder / model.video
+    try:
+        reader = VideoReader(video)
+        properties = reader.properties
+        try:
+            reader.read()
+        finally:
+            reader.close()
+    except FrameSourceError as error:
+        raise FeedError(str(error)) from error
+    if (properties.width, properties.height) != (model.width, model.height):
+        raise FeedError(
+            f"{video} has {properties.width} x {properties.height} pixels, but feed.json "
+            f"calibrates camera '{model.name}' for {model.width} x {model.height}. "
+            "Use the calibration made at the video's size."
+        )
+    if properties.frames != len(times):
+        raise FeedError(
+            f"{video} has {properties.frames} frames, but {folder / model.times} has times for "
+            f"{len(times)}. Copy or record the feed anew."
+        )
+    return FeedCamera(camera=model.camera(), video=video, times_ns=times)
+
+
+def _read_times(path: Path) -> NDArray[np.int64]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FeedError(
+            f"{path} cannot be read ({error}). It must list the capture time of each frame."
+        ) from error
+    if not rows or rows[0] != TIMES_HEADER or len(rows) < 2:
+        raise FeedError(
+            f"{path} must start with the line 'frame,time_ns' and list a time for each frame. "
+            "Copy or record the feed anew."
+        )
+    times: list[int] = []
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != 2 or not _integer(row[0]) or not _integer(row[1]):
+            raise FeedError(
+                f"{path}, line {number}: expected a frame number and a time in whole nanoseconds, "
+                f"found '{','.join(row)}'. Correct the line or record the feed anew."
+            )
+        if int(row[0]) != len(times):
+            raise FeedError(
+                f"{path}, line {number}: expected frame {len(times)}, found {row[0]}. "
+                "Correct the line or record the feed anew."
+            )
+        if times and int(row[1]) <= times[-1]:
+            raise FeedError(
+                f"{path}, line {number}: the time goes backwards or stands still. "
+                "Record the feed anew with a monotonic clock."
+            )
+        times.append(int(row[1]))
+    return np.array(times, dtype=np.int64)
+
+
+def _integer(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) <= 18

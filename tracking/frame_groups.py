@@ -1,0 +1,126 @@
+"""Frames of several cameras, put together by the time at which they were taken.
+
+In: frames from one thread per camera. Out: groups for the one thread that takes them: the newest
+frame of each camera as far as they were taken together. A camera that is late or gone delays the
+others by a bounded time only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from tracking.frames import Frame
+
+LATE_S = 0.015
+"""How long a frame waits for its companions from the other cameras."""
+
+LOSSLESS_LATE_S = 1.0
+"""The same when nothing may be lost, where the companions are only still being decoded."""
+
+SILENT_S = 0.5
+"""A camera without frames for this long is no longer waited for."""
+
+WIDEST_TOLERANCE_NS = 16_600_000
+
+
+class FrameGroups:
+    """One slot per camera and the rules by which slots are taken together. Thread-safe.
+
+    Parameters
+    ----------
+    cameras
+        Names of the cameras.
+    lossless
+        A frame waits for its slot to be taken, instead of replacing what is in it.
+    """
+
+    def __init__(self, cameras: Sequence[str], *, lossless: bool) -> None:
+        self._lossless = lossless
+        self._condition = threading.Condition()
+        self._slots: dict[str, Frame] = {}
+        self._arrivals: dict[str, float] = {}
+        self._alive = set(cameras)
+        self._last_put = dict.fromkeys(cameras, time.monotonic())
+        self._last_time_ns: dict[str, int] = {}
+        self._intervals: deque[int] = deque(maxlen=8 * max(1, len(cameras)))
+        self._captured = 0
+        self._dropped = 0
+        self._closed = False
+
+    def put(self, frame: Frame) -> bool:
+        """Offer `frame`; False once closed."""
+        with self._condition:
+            while self._lossless and frame.camera in self._slots and not self._closed:
+                self._condition.wait()
+            if self._closed:
+                return False
+            self._captured += 1
+            self._dropped += frame.camera in self._slots
+            before = self._last_time_ns.get(frame.camera)
+            if before is not None and frame.time_ns > before:
+                self._intervals.append(frame.time_ns - before)
+            self._last_time_ns[frame.camera] = frame.time_ns
+            self._slots[frame.camera] = frame
+            self._arrivals[frame.camera] = self._last_put[frame.camera] = time.monotonic()
+            self._condition.notify_all()
+        return True
+
+    def end(self, camera: str) -> None:
+        """Say that `camera` gives no more frames."""
+        with self._condition:
+            self._alive.discard(camera)
+            self._condition.notify_all()
+
+    def close(self) -> None:
+        """Let everybody go who waits."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+    def counts(self) -> tuple[int, int]:
+        """Frames captured, frames dropped."""
+        with self._condition:
+            return self._captured, self._dropped
+
+    def exhausted(self) -> bool:
+        """Whether every camera has ended and no frame is left."""
+        with self._condition:
+            return not self._alive and not self._slots
+
+    def take(self, timeout_s: float) -> list[Frame]:
+        """Wait for a group and take it; empty after `timeout_s` without one, or once closed."""
+        deadline = time.monotonic() + timeout_s
+        with self._condition:
+            while not self._closed:
+                now = time.monotonic()
+                ready_at = self._ready_at(now)
+                if ready_at is not None and ready_at <= now:
+                    return self._take_group()
+                until = deadline if ready_at is None else min(ready_at, deadline)
+                if now >= deadline:
+                    break
+                self._condition.wait(max(0.0, until - now))
+        return []
+
+    def _ready_at(self, now: float) -> float | None:
+        """When what lies in the slots may be taken; None if nothing lies there."""
+        if not self._slots:
+            return None
+        awaited = {name for name in self._alive if now - self._last_put[name] < SILENT_S}
+        if awaited <= self._slots.keys():
+            return now
+        late = LOSSLESS_LATE_S if self._lossless else LATE_S
+        return min(self._arrivals[name] for name in self._slots) + late
+
+    def _take_group(self) -> list[Frame]:
+        tolerance = min([WIDEST_TOLERANCE_NS, *(gap // 2 for gap in self._intervals)])
+        first = min(frame.time_ns for frame in self._slots.values())
+        group = [frame for frame in self._slots.values() if frame.time_ns <= first + tolerance]
+        for frame in group:
+            del self._slots[frame.camera]
+            del self._arrivals[frame.camera]
+        self._condition.notify_all()
+        return group

@@ -1,0 +1,60 @@
+"""Both poses that a single flat tag allows, for every tag that is seen.
+
+In: views of a body. Out: candidate placements of the body in ``world``, two per tag and camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tracking.reprojection import Placement, View
+
+FloatArray = NDArray[np.float64]
+
+
+def planar_placements(views: Sequence[View]) -> list[Placement]:
+    """Candidates for ``world_from_body`` from each tag on its own (IPPE for squares)."""
+    return [
+        placement
+        for view in views
+        for index in range(len(view.tags))
+        for placement in _of_tag(view, 4 * index)
+    ]
+
+
+def _of_tag(view: View, first: int) -> list[Placement]:
+    corners = view.points[first : first + 4]
+    rays = view.camera.undistort(view.pixels[first : first + 4])
+    frame, centre, size = _tag_frame(corners)
+    half = size / 2
+    square = np.array([[-half, half, 0], [half, half, 0], [half, -half, 0], [-half, -half, 0]])
+    _, turns, shifts, _ = cv2.solvePnPGeneric(
+        square, rays.reshape(-1, 1, 2), np.eye(3), np.zeros(4), flags=cv2.SOLVEPNP_IPPE_SQUARE
+    )
+    placements = []
+    for turn, shift in zip(turns, shifts, strict=True):
+        camera_from_tag = np.asarray(cv2.Rodrigues(turn)[0], dtype=np.float64)
+        camera_from_body = camera_from_tag @ frame.T
+        offset = np.asarray(shift, dtype=np.float64).reshape(3) - camera_from_body @ centre
+        placements.append(
+            Placement(
+                view.rotation.T @ camera_from_body,
+                view.rotation.T @ (offset - view.translation),
+            )
+        )
+    return [one for one in placements if np.isfinite(one.translation).all()]
+
+
+def _tag_frame(corners: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """Axes (3, 3, as columns) of a tag: x along its top, y up, z to the viewer; centre; side."""
+    across = corners[1] + corners[2] - corners[0] - corners[3]
+    up = corners[0] + corners[1] - corners[2] - corners[3]
+    size = (np.linalg.norm(across) + np.linalg.norm(up)) / 4
+    x = across / np.linalg.norm(across)
+    z = np.cross(x, up)
+    z /= np.linalg.norm(z)
+    return np.column_stack([x, np.cross(z, x), z]), corners.mean(axis=0), float(size)
