@@ -1,0 +1,119 @@
+"""Putting layers together by depth, pixel by pixel.
+
+Three things lie in a pixel: what is opaque (cortex, markers), the translucent scalp, and the coil.
+The coil may be before the scalp, between scalp and cortex, or behind the cortex; with F the
+picture without a coil, C the opaque colour, t what the scalp lets through, K the coil's colour
+times its opacity k,
+
+    before the scalp     K + (1 - k) F
+    behind the scalp     F + t (K - k C)        since F = scalp + t C
+    behind the cortex    F
+
+In and out: numpy arrays of equal height and width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from render.layers import Layer
+
+Image = NDArray[np.uint8]
+FloatImage = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Still:
+    """The picture without the moving parts, with what is needed to put them in.
+
+    Attributes
+    ----------
+    picture
+        (h, w, 3) the finished picture F.
+    opaque
+        (h, w, 3) the picture C without scalp.
+    opaque_depth, scalp_depth
+        (h, w) float32; scalp_depth is 1 where no scalp covers the pixel.
+    transmission
+        (h, w) float32, t: 1 where no scalp covers the pixel.
+    """
+
+    picture: Image
+    opaque: Image
+    opaque_depth: FloatImage
+    scalp_depth: FloatImage
+    transmission: FloatImage
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ScalpLook:
+    """How the scalp looks by how much it faces the viewer, in 256 steps.
+
+    Attributes
+    ----------
+    glow
+        (256, 3) float32, the scalp's own light, 0 to 255: its colour times its opacity.
+    transmission
+        (256,) float32, one minus its opacity.
+    """
+
+    glow: FloatImage
+    transmission: FloatImage
+
+
+def scalp_look(
+    colour: tuple[float, float, float], opacity: float, rim_opacity: float, ambient: float = 0.12
+) -> ScalpLook:
+    """Shade a scalp that is denser where it turns away, as skin and glass do.
+
+    `colour` is 0 to 1; `opacity` holds where the scalp faces the viewer, `rim_opacity` at its
+    outline; `ambient` is the share of light that does not depend on direction.
+    """
+    facing = np.linspace(0.0, 1.0, 256)
+    alpha = opacity + (rim_opacity - opacity) * (1.0 - facing) ** 2.5
+    light = ambient + (1.0 - ambient) * facing
+    glow = 255.0 * np.asarray(colour) * (light * alpha)[:, None]
+    return ScalpLook(glow.astype(np.float32), (1.0 - alpha).astype(np.float32))
+
+
+def still_picture(
+    opaque: Layer, scalp: Layer | None, look: ScalpLook, background: tuple[float, float, float]
+) -> Still:
+    """Lay the scalp over what is opaque.
+
+    The scalp's layer was drawn white under a headlight: its red tells how much it faces the viewer.
+    """
+    empty = opaque.rgba[..., 3] == 0
+    behind = opaque.rgba[..., :3].copy()
+    behind[empty] = np.round(255 * np.asarray(background)).astype(np.uint8)
+    if scalp is None:
+        nothing = np.ones_like(opaque.depth)
+        return Still(behind, behind, opaque.depth, nothing, nothing)
+    shows = (scalp.rgba[..., 3] > 0) & (scalp.depth < opaque.depth)
+    facing = scalp.rgba[..., 0][shows]
+    picture = behind.copy()
+    through = look.transmission[facing]
+    picture[shows] = look.glow[facing] + through[:, None] * behind[shows] + 0.5
+    transmission = np.ones_like(opaque.depth)
+    transmission[shows] = through
+    scalp_depth = np.where(shows, scalp.depth, np.float32(1.0))
+    return Still(picture, behind, opaque.depth, scalp_depth, transmission)
+
+
+def put_in(still: Still, rows: slice, columns: slice, moving: Layer) -> Image:
+    """Give `still` with a moving layer put in at some rows and columns, as a new picture."""
+    picture = still.picture.copy()
+    seen = (moving.rgba[..., 3] > 0) & (moving.depth < still.opaque_depth[rows, columns])
+    where = np.nonzero(seen)
+    at = (where[0] + rows.start, where[1] + columns.start)
+    pixels = moving.rgba[where].astype(np.float32)
+    alpha = pixels[:, 3:] / 255
+    before = still.picture[at].astype(np.float32)
+    is_behind = moving.depth[where] >= still.scalp_depth[at]
+    through = np.where(is_behind, still.transmission[at], np.float32(1.0))[:, None]
+    covered = np.where(is_behind[:, None], still.opaque[at], before)
+    picture[at] = np.clip(before + through * (pixels[:, :3] - alpha * covered) + 0.5, 0, 255)
+    return picture
