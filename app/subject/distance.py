@@ -112,7 +112,8 @@ def _hit_distances(origin: FloatArray, axis: FloatArray, corners: FloatArray) ->
     v = turned @ axis * scale
     distance: FloatArray = np.einsum("mj,mj->m", edge_2, turned) * scale
     within = (u >= -tolerance) & (v >= -tolerance) & (u + v <= 1 + tolerance)
-    return distance[crossed & within & (distance >= 0)]
+    hits: FloatArray = distance[crossed & within & (distance >= 0)]
+    return hits
 
 
 def _vector(values: ArrayLike) -> FloatArray:

@@ -8,6 +8,7 @@ lie at fixed shares of its length (Jasper 1958; modern names after Klem et al. 1
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Tape:
         return loop[indices]
 
     def _loop(self, start: FloatArray, via: FloatArray, end: FloatArray) -> FloatArray:
-        """Closed line of the section that passes nearest to the three points."""
+        """Give the closed line of the section that passes nearest to the three points."""
         normal = np.cross(via - start, end - start)
         length = np.linalg.norm(normal)
         if length < 1e-6:
@@ -83,7 +84,7 @@ class Tape:
         points = vtk_to_numpy(cut.GetPoints().GetData()).astype(np.float64)
         offsets = vtk_to_numpy(cut.GetLines().GetOffsetsArray())
         ids = vtk_to_numpy(cut.GetLines().GetConnectivityArray())
-        loops = [points[ids[a : b - 1]] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        loops = [points[ids[a : b - 1]] for a, b in pairwise(offsets)]
         return min(loops, key=lambda loop: sum(_gap(loop, p) for p in (start, via, end)))
 
 

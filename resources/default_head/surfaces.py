@@ -21,6 +21,7 @@ from vtkmodules.vtkFiltersCore import (
 )
 
 from render.surface import Surface
+from resources.default_head.manifold import parted
 from resources.default_head.volume import FloatArray, Mask, Volume, class_means, otsu
 
 PADDING = 12
@@ -46,7 +47,7 @@ def scalp_surface(head: Volume) -> Surface:
     values = np.where(mask, np.where(inner, 2 * threshold, np.maximum(clipped, 0)), 0.0)
     padded = _continued(values, mask, 2 * threshold)
     smooth = ndimage.gaussian_filter(padded, 0.8)
-    return _isosurface(smooth, head.origin - PADDING, threshold, 20, SCALP_TRIANGLES)
+    return _isosurface(smooth, head.origin - PADDING, threshold, 0.02, SCALP_TRIANGLES)
 
 
 def cortex_surface(brain: Volume) -> Surface:
@@ -64,7 +65,7 @@ def cortex_surface(brain: Volume) -> Surface:
     values[solid & (depth > SINUS_DEPTH)] = full
     values[solid & (tissue < threshold)] = full
     smooth = ndimage.gaussian_filter(values, 0.6)
-    return _isosurface(smooth, brain.origin - PADDING, threshold, 12, CORTEX_TRIANGLES)
+    return _isosurface(smooth, brain.origin - PADDING, threshold, 0.1, CORTEX_TRIANGLES)
 
 
 def _head_mask(bright: Mask) -> Mask:
@@ -139,7 +140,7 @@ def _ball(radius: int) -> Mask:
 
 
 def _isosurface(
-    values: FloatArray, origin: FloatArray, level: float, smoothing: int, triangles: int
+    values: FloatArray, origin: FloatArray, level: float, pass_band: float, triangles: int
 ) -> Surface:
     """Largest part of the isosurface of `values` at `level`, smoothed and thinned."""
     image = vtkImageData()
@@ -157,25 +158,20 @@ def _isosurface(
     largest.SetExtractionModeToLargestRegion()
     sinc = vtkWindowedSincPolyDataFilter()
     sinc.SetInputConnection(largest.GetOutputPort())
-    sinc.SetNumberOfIterations(smoothing)
-    sinc.SetPassBand(0.1)
+    sinc.SetNumberOfIterations(20)
+    sinc.SetPassBand(pass_band)
     sinc.NormalizeCoordinatesOn()
     sinc.Update()
     points, faces = _arrays(sinc.GetOutput())
     thin = 1 - triangles / len(faces)
     points, faces = fast_simplification.simplify(points, faces, target_reduction=thin)
-    return _outward(_without_orphans(points, faces))
+    return _outward(Surface(*parted(points, faces)))
 
 
 def _arrays(mesh: vtkPolyData) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     points = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float32)
     cells = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray())
     return points, cells.reshape(-1, 3).astype(np.int32)
-
-
-def _without_orphans(points: NDArray[np.float32], faces: NDArray[np.int32]) -> Surface:
-    used, renumbered = np.unique(faces, return_inverse=True)
-    return Surface(points[used], renumbered.reshape(-1, 3).astype(np.int32))
 
 
 def _outward(surface: Surface) -> Surface:

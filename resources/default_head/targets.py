@@ -22,10 +22,11 @@ NORMAL_RADIUS = 20.0
 HANDLE_DEG = 45.0
 """The handle points backwards and to the side, this far from the midline."""
 
-HAND_KNOB = {"left": (-37.0, -21.0, 58.0), "right": (38.0, -20.0, 58.0)}
-"""MNI coordinates usual in the TMS literature for the hand area of M1; quoted from memory, so
-marked unverified in head.json. On Colin27 they lie under the crown of the omega-shaped knob of
-the precentral gyrus, checked by eye on the rendered cortex."""
+HAND_KNOB = {"left": (-28.0, -26.0, 60.0), "right": (29.0, -25.0, 60.0)}
+"""Middle of the omega-shaped knob of the precentral gyrus in Colin27, picked by eye on its axial
+slices z = 60 to 64 and on the rendered cortex (the knob as landmark: Yousry et al. 1997). MNI
+coordinates usual in the TMS literature, about (-37, -21, 58) and (38, -20, 58) as remembered,
+lie on the same gyrus, at the knob's lateral edge."""
 
 _UNVERIFIED = "Unverified: a starting point for a hotspot search, not a substitute for it."
 
@@ -77,7 +78,10 @@ def named_targets(
     targets = []
     for side, knob in HAND_KNOB.items():
         point, outward = _scalp_over(np.array(knob), skin, normals)
-        source = f"Hand knob of the precentral gyrus, {side}; MNI {knob} on Colin27's gyral crown."
+        source = (
+            f"Crown of the precentral gyrus over the middle of the hand knob, {side}, picked "
+            f"by eye in Colin27 at {knob} (MNI)."
+        )
         targets.append(_target(f"M1 hand {side}", side, point, outward, brain, source))
     for side, name in (("left", "F3"), ("right", "F4")):
         point = positions[name]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +48,7 @@ def read_volume(path: Path) -> Volume:
     try:
         image = nibabel.load(path)
         values = np.asarray(image.dataobj, dtype=np.float64)
-    except (OSError, nibabel.filebasedimages.ImageFileError) as error:
+    except (OSError, ImageFileError) as error:
         raise VolumeError(
             f"{path} cannot be read as NIfTI ({error}). Take ch2 from mricron-data."
         ) from error
