@@ -23,14 +23,14 @@ from tracking.detection import TagObservation
 FloatArray = NDArray[np.float64]
 GreyImage = NDArray[np.uint8]
 
-PROFILES = 20
+PROFILES = 16
 """Profiles per side."""
 
 SIDE_SHARE = (0.12, 0.88)
 """Part of a side that is used: near the corners the neighbouring side disturbs."""
 
 STEP_PX = 0.5
-HALF_WIDTHS_PX = (3.0, 2.0, 2.0)
+HALF_WIDTHS_PX = (3.0, 2.0)
 """Half the length of the profiles, pass by pass."""
 
 HALF_WIDTH_MODULES = 0.8
@@ -139,12 +139,9 @@ def _corners_from(points: FloatArray, weights: FloatArray, camera: Camera | None
 def _trimmed_lines(points: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Total least squares lines through `points` (N, 4, P, 2): a point and the unit normal."""
     centre, normal = _lines(points, weights)
-    for _ in range(2):
-        distance = np.abs(((points - centre[:, :, None]) * normal[:, :, None]).sum(axis=-1))
-        typical = np.median(distance, axis=-1, keepdims=True)
-        kept = weights * (distance <= 3.0 * typical + 1e-12)
-        centre, normal = _lines(points, kept)
-    return centre, normal
+    distance = np.abs(((points - centre[:, :, None]) * normal[:, :, None]).sum(axis=-1))
+    typical = np.median(distance, axis=-1, keepdims=True)
+    return _lines(points, weights * (distance <= 3.0 * typical + 1e-12))
 
 
 def _lines(points: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:

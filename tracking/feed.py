@@ -48,6 +48,23 @@ class FeedCamera:
     times_ns: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Frames of different cameras less than half an interval apart.
+
+    Attributes
+    ----------
+    start_ns, end_ns
+        Capture times of the first and the last of them.
+    frames
+        (index of the recording, index of the frame) of each.
+    """
+
+    start_ns: int
+    end_ns: int
+    frames: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Feed:
     """A whole feed: where it is, what it says of itself, its cameras and bodies."""
@@ -83,6 +100,27 @@ class Feed:
         intervals = [np.diff(recording.times_ns) for recording in self.recordings]
         joined = np.concatenate(intervals)
         return int(np.median(joined)) if joined.size else 33_333_333
+
+    def instants(self) -> list[Instant]:
+        """All frames of all cameras, put together by capture time, in order."""
+        frames = sorted(
+            (time_ns, recording, index)
+            for recording, one in enumerate(self.recordings)
+            for index, time_ns in enumerate(one.times_ns.tolist())
+        )
+        tolerance = self.interval_ns // 2
+        groups: list[list[tuple[int, int, int]]] = []
+        for frame in frames:
+            group = groups[-1] if groups else None
+            fits = group is not None and frame[0] - group[0][0] <= tolerance
+            if group is not None and fits and all(frame[1] != other[1] for other in group):
+                group.append(frame)
+            else:
+                groups.append([frame])
+        return [
+            Instant(group[0][0], group[-1][0], tuple((one[1], one[2]) for one in group))
+            for group in groups
+        ]
 
     @property
     def truth_path(self) -> Path | None:

@@ -265,15 +265,10 @@ class _Instants:
     """
 
     def __init__(self, feed: Feed) -> None:
-        times = np.unique(np.concatenate([one.times_ns for one in feed.recordings]))
-        starts, ends = [int(times[0])], [int(times[0])]
-        for time_ns in times.tolist():
-            if time_ns - starts[-1] > feed.interval_ns // 2:
-                starts.append(time_ns)
-                ends.append(time_ns)
-            ends[-1] = time_ns
-        self._starts, self._ends = starts, ends
-        self._spread_ns = max(end - start for start, end in zip(starts, ends, strict=True))
+        instants = feed.instants()
+        self._starts = [instant.start_ns for instant in instants]
+        self._ends = [instant.end_ns for instant in instants]
+        self._spread_ns = max(instant.end_ns - instant.start_ns for instant in instants)
         self._start_ns = feed.start_ns
         self._period_ns = feed.duration_ns + feed.interval_ns
         self._recent: deque[tuple[int, int, int]] = deque(maxlen=16)
