@@ -63,9 +63,19 @@ def from_os(path: Path, error: OSError) -> SessionError:
     )
 
 
-def from_sqlite(path: Path, error: sqlite3.Error) -> SessionError:
-    """Say what SQLite refused at `path`."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether `error` only says that another connection holds the lock."""
+    return _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def from_sqlite(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> SessionError:
+    """Say what SQLite refused at `path`.
+
+    Of a damaged file SQLite may give a text or even a message that is no UTF-8.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return damaged(path, "a text in it cannot be read")
+    code = _primary_code(error)
     if code == sqlite3.SQLITE_FULL:
         return SessionError(f"The disk is full: the session file {path} cannot grow.", NO_SPACE)
     if code == sqlite3.SQLITE_IOERR:
@@ -75,13 +85,17 @@ def from_sqlite(path: Path, error: sqlite3.Error) -> SessionError:
             f"The session file {path} cannot be opened or written.",
             "Check that you may write in its folder, or choose another folder.",
         )
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if is_busy(error):
         return SessionError(
             f"Another program holds the session file {path}.", "Close that program and try again."
         )
     if code == sqlite3.SQLITE_NOTADB:
         return not_a_session(path)
     return damaged(path, str(error))
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
 def check_folder(folder: Path) -> None:

@@ -49,7 +49,7 @@ def read_rows(path: Path) -> list[Row]:
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             select = "SELECT seq, time_ns, kind, body, previous_hash, hash FROM event ORDER BY seq"
             return [Row(*row) for row in connection.execute(select)]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise from_sqlite(path, error) from error
     except OSError as error:
         raise from_os(path, error) from error

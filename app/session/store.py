@@ -23,6 +23,7 @@ from app.session.errors import (
     damaged,
     from_os,
     from_sqlite,
+    is_busy,
     missing,
 )
 from app.session.opening import clock_anchor, opening_facts
@@ -147,12 +148,13 @@ class SessionWriter:
                 connection.execute("PRAGMA wal_autocheckpoint = 0")
             migrate(connection, version)
             _check_end(connection, path)
-        except (sqlite3.Error, SessionError) as error:
+            connection.execute("PRAGMA busy_timeout = 1")
+        except (sqlite3.Error, UnicodeDecodeError, SessionError) as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise from_sqlite(path, error) from error
-            raise
+            if isinstance(error, SessionError):
+                raise
+            raise from_sqlite(path, error) from error
         return cls(path, connection)
 
     def append(self, kind: str, body: Body, *, time_ns: int | None = None) -> int:
@@ -198,8 +200,7 @@ class SessionWriter:
                 raise from_sqlite(self._path, error) from error
 
     def _write(self, events: Sequence[NewEvent]) -> list[int]:
-        # Immediate: the end of the chain is read under the same lock under which it grows.
-        self._connection.execute("BEGIN IMMEDIATE")
+        _begin(self._connection)
         seq, previous = _end_of_chain(self._connection)
         written: list[int] = []
         for event in events:
@@ -223,6 +224,22 @@ class SessionWriter:
             # Closing only tidies the log; that a full or removed disk stops it loses nothing.
             with suppress(sqlite3.Error):
                 self._connection.close()
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Begin at once, so that the end of the chain is read under the lock under which it grows.
+
+    SQLite's own wait looks ever less often, up to every 100 ms, and so may miss every gap of a
+    busy writer for seconds (seen); here the lock is tried about every millisecond.
+    """
+    until = time.monotonic() + BUSY_LIMIT
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= until:
+                raise
 
 
 def _exists(path: Path) -> SessionError:

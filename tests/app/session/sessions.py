@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -118,11 +120,23 @@ while True:
 """A program that acknowledges each row on its standard output."""
 
 
-def start_writer(path: Path, name: str) -> subprocess.Popen[str]:
-    """Start a process that writes rows to `path` until it is killed."""
-    return subprocess.Popen(
+@contextmanager
+def started_writer(path: Path, name: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that writes rows to `path` until it is killed, at the latest at the end."""
+    with subprocess.Popen(
         [sys.executable, "-c", WRITE_FOR_EVER, str(path), name],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def acknowledged_row(process: subprocess.Popen[str]) -> tuple[int, int]:
+    """Wait for the process's next row: its seq and its count."""
+    assert process.stdout is not None
+    seq, count = process.stdout.readline().split()
+    return int(seq), int(count)
