@@ -28,8 +28,8 @@ from render.markers import line_mesh
 from render.meshes import sphere
 from render.projection import Box, Projection
 
-CASING = (0.13, 0.27, 0.47)
-HANDLE = (0.16, 0.21, 0.29)
+CASING = (0.20, 0.40, 0.68)
+HANDLE = (0.30, 0.40, 0.54)
 WINDING = (0.62, 0.83, 0.98)
 NOTCH = palette.rgb(palette.YELLOW)
 AIM = palette.rgb(palette.SKY_BLUE)

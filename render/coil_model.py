@@ -90,7 +90,7 @@ def read_coil_model(path: Path) -> CoilModel:
 
 
 def casing_mesh(coil: CoilModel) -> Mesh:
-    """The casing: two rounded wings with a waist between them, z from -thickness to 0."""
+    """Make the casing: two rounded wings with a waist between them, z from -thickness to 0."""
     return prism(_casing_outline(coil), -coil.casing_thickness, 0.0, bevel=2.5)
 
 
@@ -112,12 +112,17 @@ def _casing_outline(coil: CoilModel) -> FloatArray:
 
 
 def windings_mesh(coil: CoilModel) -> Mesh:
-    """The turns of both wings, as rings on the back and on the head-side face of the casing."""
+    """Make the turns of both wings, as rings on the back and on the head-side face of the casing."""
     diameters = np.linspace(coil.wing_inner_diameter, coil.wing_outer_diameter, coil.windings)
     faces = (-coil.casing_thickness - 0.3, -0.3)
     return merged(
         *(
-            tube(circle(centre + [0, 0, z], diameter / 2), 0.9, sides=6, closed=True)
+            tube(
+                circle(centre + np.array([0, 0, z]), diameter / 2, count=40),
+                0.9,
+                sides=5,
+                closed=True,
+            )
             for centre in coil.wing_centres
             for diameter in diameters
             for z in faces
@@ -126,7 +131,7 @@ def windings_mesh(coil: CoilModel) -> Mesh:
 
 
 def handle_mesh(coil: CoilModel) -> Mesh:
-    """The handle: a rounded bar from the waist toward -y, in the mid-plane of the casing."""
+    """Make the handle: a rounded bar from the waist toward -y, in the mid-plane of the casing."""
     start = -0.5 * coil.casing_radius
     end = -0.72 * coil.casing_radius - coil.handle_length
     half = coil.handle_width / 2
@@ -149,14 +154,14 @@ def handle_mesh(coil: CoilModel) -> Mesh:
 
 
 def notch_mesh(coil: CoilModel) -> Mesh:
-    """The direction notch: an arrow head at the front edge that points to +y."""
+    """Make the direction notch: an arrow head at the front edge that points to +y."""
     edge = 0.72 * coil.casing_radius
     outline = np.array([[-9.0, edge - 8.0], [9.0, edge - 8.0], [0.0, edge + 14.0]])
     return prism(outline, -coil.casing_thickness - 1.5, 0.0, bevel=0.8)
 
 
 def centre_cross_mesh(coil: CoilModel) -> Mesh:
-    """A cross on the back of the casing over the coil's centre, where its axis leaves."""
+    """Make a cross on the back of the casing over the coil's centre, where its axis leaves."""
     z = -coil.casing_thickness - 0.5
     across, along = [[-8.0, 0.0, z], [8.0, 0.0, z]], [[0.0, -8.0, z], [0.0, 8.0, z]]
     return merged(tube(across, 1.1, sides=6), tube(along, 1.1, sides=6))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkFloatArray, vtkUnsignedCharArray
-from vtkmodules.vtkRenderingCore import vtkActor, vtkLight, vtkRenderer, vtkRenderWindow
+from vtkmodules.vtkRenderingCore import vtkActor, vtkRenderer, vtkRenderWindow
 from vtkmodules.vtkRenderingOpenGL2 import vtkOpenGLRenderWindow
 
 from render.projection import Box, Projection
@@ -40,7 +40,7 @@ class Layer:
 class LayerWindow:
     """An offscreen window with a transparent ground. Used by one thread; `close` it."""
 
-    def __init__(self, *, headlight_only: bool = False) -> None:
+    def __init__(self) -> None:
         self._window = _offscreen_window()
         self._renderer = vtkRenderer()
         self._renderer.SetBackground(0.0, 0.0, 0.0)
@@ -50,8 +50,6 @@ class LayerWindow:
         self._camera.SetViewAngle(VIEW_ANGLE_DEG)
         self._renderer.SetActiveCamera(self._camera)
         self._renderer.SetAutomaticLightCreation(False)
-        for light in _headlight() if headlight_only else _soft_lights():
-            self._renderer.AddLight(light)
         self._height = 0
         self._colour = vtkUnsignedCharArray()
         self._depth = vtkFloatArray()
@@ -79,9 +77,10 @@ class LayerWindow:
     def grab(self, box: Box) -> Layer:
         """Draw and read back the pixels within `box`, which is not empty."""
         self._window.Render()
-        corners = (box.left, self._height - box.bottom, box.right - 1, self._height - box.top - 1)
-        self._window.GetRGBACharPixelData(*corners, 0, self._colour)
-        self._window.GetZbufferData(*corners, self._depth)
+        left, right = box.left, box.right - 1
+        bottom, top = self._height - box.bottom, self._height - box.top - 1
+        self._window.GetRGBACharPixelData(left, bottom, right, top, 0, self._colour, 0)
+        self._window.GetZbufferData(left, bottom, right, top, self._depth)
         shape = (box.bottom - box.top, box.right - box.left)
         # VTK's arrays are used again by the next call, and its first row is the lowest.
         return Layer(
@@ -108,26 +107,3 @@ def _offscreen_window() -> vtkRenderWindow:
     window.SetMultiSamples(0)
     window.SetAlphaBitPlanes(True)
     return window
-
-
-def _headlight() -> list[vtkLight]:
-    light = vtkLight()
-    light.SetLightTypeToHeadlight()
-    return [light]
-
-
-def _soft_lights() -> list[vtkLight]:
-    """A key light over the viewer's left shoulder and a weak fill from the lower right."""
-    lights = []
-    for position, colour, intensity in (
-        ((-0.45, 0.65, 1.0), (1.0, 0.97, 0.93), 0.85),
-        ((0.7, -0.4, 0.6), (0.85, 0.92, 1.0), 0.35),
-    ):
-        light = vtkLight()
-        light.SetLightTypeToCameraLight()
-        light.SetPosition(*position)
-        light.SetFocalPoint(0.0, 0.0, 0.0)
-        light.SetColor(*colour)
-        light.SetIntensity(intensity)
-        lights.append(light)
-    return lights

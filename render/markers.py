@@ -66,12 +66,12 @@ def target_mesh() -> Mesh:
 
 
 def line_mesh(radius: float) -> Mesh:
-    """A round bar from z = 0 to z = 1, to be stretched between two points."""
+    """Make a round bar from z = 0 to z = 1, to be stretched between two points."""
     return tube([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], radius, sides=8)
 
 
 def hits_mesh(hits: Sequence[Hit], on_target: bool | None) -> Mesh | None:
-    """The marks of those hits that are, are not, or may be on target; None if there is none."""
+    """Make the marks of those hits that are, are not, or may be on target; None if none is."""
     points = [hit.point for hit in hits if hit.on_target is on_target]
     if not points:
         return None

@@ -22,13 +22,15 @@ class RayCaster:
     def first_hit(
         self, origin: ArrayLike, direction: ArrayLike, length: float
     ) -> NDArray[np.float64] | None:
-        """(3,) first point of the surface within `length` mm of `origin` along the unit
-        vector `direction`; None if there is none.
+        """Give the (3,) first point of the surface along a line; None if there is none.
+
+        The line starts at `origin` and goes along the unit vector `direction` for `length` mm.
         """
         start = np.asarray(origin, dtype=np.float64)
         end = start + length * np.asarray(direction, dtype=np.float64)
         point = [0.0, 0.0, 0.0]
-        met = self._locator.IntersectWithLine(
+        # VTK's own types say that t and the sub-cell are numbers; it wants references to them.
+        met = self._locator.IntersectWithLine(  # type: ignore[call-overload]
             start.tolist(), end.tolist(), 1e-6, mutable(0.0), point, [0.0] * 3, mutable(0)
         )
         return np.array(point) if met else None

@@ -19,7 +19,7 @@ from scipy.spatial.transform import RigidTransform
 from vtkmodules.vtkRenderingCore import vtkActor
 
 from render import palette, views
-from render.actors import Colour, mesh_actor, place_rigid, stretch_between, surface_actor
+from render.actors import Colour, LitSurface, mesh_actor, place_rigid, stretch_between
 from render.coil_drawing import CoilDrawing, CoilState
 from render.coil_model import CoilModel
 from render.composite import Image, Still, put_in, scalp_look, still_picture
@@ -46,12 +46,12 @@ AIM_REACH = 200.0
 class SceneStyle:
     """How the scene looks; opacities 0 to 1."""
 
-    background: Colour = palette.rgb(palette.BACKGROUND)
-    scalp: Colour = (0.93, 0.74, 0.62)
-    scalp_opacity: float = 0.30
-    scalp_rim_opacity: float = 0.75
-    scalp_ambient: float = 0.12
-    casing_opacity: float = 0.62
+    background: str = palette.BACKGROUND
+    scalp: Colour = (0.98, 0.80, 0.68)
+    scalp_opacity: float = 0.24
+    scalp_rim_opacity: float = 0.85
+    scalp_ambient: float = 0.85
+    casing_opacity: float = 0.5
 
 
 class HeadScene:
@@ -84,10 +84,12 @@ class HeadScene:
         self._bounds = np.stack([scalp.vertices.min(axis=0), scalp.vertices.max(axis=0)]).astype(
             np.float64
         )
-        self._scalp_window = LayerWindow(headlight_only=True)
-        self._scalp_window.add(surface_actor(scalp))
+        self._scalp = LitSurface(scalp, np.full((len(scalp.vertices), 3), 255, np.float32))
+        self._scalp_window = LayerWindow()
+        self._scalp_window.add(self._scalp.actor)
+        self._cortex = LitSurface(cortex, cortex_colours(cortex))
         self._opaque_window = LayerWindow()
-        self._opaque_window.add(surface_actor(cortex, cortex_colours(cortex)))
+        self._opaque_window.add(self._cortex.actor)
         self._target_actors = _target_actors()
         self._opaque_window.add(*self._target_actors)
         self._hit_actors: list[vtkActor] = []
@@ -104,6 +106,7 @@ class HeadScene:
         self._view = views.preset_view(ViewPreset.LEFT, self._bounds)
         self._size = size
         self._still: Still | None = None
+        self._lit_for: View | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -257,14 +260,23 @@ class HeadScene:
     def _still_picture(self) -> Still:
         if self._still is None:
             projection = self.projection
+            self._light()
             self._opaque_window.aim(projection)
             opaque = self._opaque_window.grab(projection.whole)
             scalp = None
             if self._scalp_shown:
                 self._scalp_window.aim(projection)
                 scalp = self._scalp_window.grab(projection.whole)
-            self._still = still_picture(opaque, scalp, self._look, self._style.background)
+            self._still = still_picture(
+                opaque, scalp, self._look, palette.rgb(self._style.background)
+            )
         return self._still
+
+    def _light(self) -> None:
+        if self._lit_for is not self._view:
+            self._cortex.light_softly(self._view)
+            self._scalp.light_from_eye(self._view)
+            self._lit_for = self._view
 
     def _aim(self, mri_from_coil: RigidTransform) -> FloatArray | None:
         direction = mri_from_coil.rotation.as_matrix()[:, 2]

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 
 from render.surface import Surface, vertex_normals
 
-RIDGE = np.array([232.0, 205.0, 190.0])
+RIDGE = np.array([246.0, 220.0, 204.0])
 FURROW = np.array([118.0, 78.0, 76.0])
 
 
@@ -30,15 +30,14 @@ def furrow_depth(surface: Surface, steps: int = 24) -> NDArray[np.float32]:
     smooth = surface.vertices
     for _ in range(steps):
         smooth = ((neighbours @ smooth) / number).astype(np.float32)
-    depth: NDArray[np.float32] = np.einsum(
-        "ij,ij->i", smooth - surface.vertices, vertex_normals(surface)
-    )
+    outward = vertex_normals(surface)
+    depth: NDArray[np.float32] = ((smooth - surface.vertices) * outward).sum(axis=1)
     return depth
 
 
-def cortex_colours(surface: Surface) -> NDArray[np.uint8]:
-    """(N, 3) sRGB colours of the cortex's vertices."""
+def cortex_colours(surface: Surface) -> NDArray[np.float32]:
+    """(N, 3) sRGB colours of the cortex's vertices under full light, 0 to 255."""
     depth = furrow_depth(surface)
     spread = float(np.percentile(np.abs(depth), 90)) or 1.0
     furrow = 1.0 / (1.0 + np.exp(-2.6 * depth[:, None] / spread))
-    return np.round(RIDGE + furrow * (FURROW - RIDGE)).astype(np.uint8)
+    return (RIDGE + furrow * (FURROW - RIDGE)).astype(np.float32)

@@ -108,9 +108,9 @@ def preset_view(
     radius = float(np.linalg.norm(bounds[1] - bounds[0])) / 2
     if preset is ViewPreset.OVER_COIL and mri_from_target is not None:
         axes = mri_from_target.rotation.as_matrix()
-        return look_along(axes[:, 2], axes[:, 1], mri_from_target.translation, 1.9 * radius)
+        return look_along(axes[:, 2], axes[:, 1], mri_from_target.translation, 2.6 * radius)
     direction, up = _DIRECTIONS.get(preset, _DIRECTIONS[ViewPreset.TOP])
-    distance = 1.02 * radius / np.sin(np.deg2rad(VIEW_ANGLE_DEG / 2))
+    distance = 0.86 * radius / np.sin(np.deg2rad(VIEW_ANGLE_DEG / 2))
     return look_along(np.array(direction), np.array(up), centre, distance)
 
 
