@@ -79,14 +79,9 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
     return make
 
 
-def without_modules(start: ModuleType, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Let this Python have none of the modules `names`, not even for a child process."""
-    real = importlib.util.find_spec
-
-    def find(name: str, package: str | None = None) -> object:
-        return None if name in names else real(name, package)
-
-    monkeypatch.setattr(start.importlib.util, "find_spec", find)
+def with_modules(start: ModuleType, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let this Python have the modules `names` and no others to bring uv with."""
+    monkeypatch.setattr(start.importlib.util, "find_spec", lambda name: name in names or None)
 
 
 def lacking(start: ModuleType, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -254,10 +249,27 @@ def test_debian_without_venv_and_pip_gets_the_package_that_brings_uv(
     monkeypatch.setattr(start, "has_certificates", lambda: False)
     monkeypatch.setattr(start.sys, "base_prefix", "/usr")
     monkeypatch.setattr(start, "is_uv", lambda command: False)
-    without_modules(start, monkeypatch, "ensurepip", "pip")
+    with_modules(start, monkeypatch, "venv")
     assert start.main([]) == 1
     venv = "python{}.{}-venv".format(*sys.version_info[:2])
     assert log.read_text(encoding="utf-8").splitlines()[1].endswith(f" {venv} ca-certificates")
+
+
+@pytest.mark.parametrize(("uv_is_here", "needed"), [(True, False), (False, True)])
+def test_certificates_are_needed_only_to_bring_uv(
+    start: ModuleType,
+    program: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    uv_is_here: bool,
+    needed: bool,
+) -> None:
+    program("uv", GOOD_UV if uv_is_here else "exit 1")
+    monkeypatch.setattr(start, "has_certificates", lambda: False)
+    monkeypatch.setattr(start.os, "geteuid", lambda: 1000)
+    with_modules(start, monkeypatch, "venv", "ensurepip")
+    assert start.main([]) == (1 if needed else 7)
+    assert ("ca-certificates" in capsys.readouterr().err) is needed
 
 
 # --- uv
@@ -293,13 +305,13 @@ def test_ways_to_uv_by_what_the_machine_has(
     monkeypatch.setattr(start, "is_uv", lambda command: False)
     with_venv = "bringing uv into the folder .start with venv and pip"
     with_pip = "bringing uv into the folder .start with pip"
-    without_modules(start, monkeypatch, "pip")
-    assert ways(start) == [with_venv]
-    without_modules(start, monkeypatch, "ensurepip", "pip")
+    with_modules(start, monkeypatch, "venv")
     assert ways(start) == []
+    with_modules(start, monkeypatch, "venv", "ensurepip")
+    assert ways(start) == [with_venv]
+    with_modules(start, monkeypatch, "venv", "pip")
+    assert ways(start) == [with_pip]
     program("pipx", "exit 0")
-    assert ways(start) == ["uv is run by pipx"]
-    monkeypatch.setattr(start.importlib.util, "find_spec", lambda name: name == "pip")
     assert ways(start) == [with_pip, "uv is run by pipx"]
 
 
@@ -375,6 +387,18 @@ def test_a_home_that_is_none_is_replaced(start: ModuleType, home: str) -> None:
     assert "VIRTUAL_ENV" not in child
     if home:
         assert child["HOME"] == str(start.PRIVATE / "home")
+
+
+def test_uv_trusts_whom_the_machine_trusts(
+    start: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = {"HOME": str(tmp_path)}
+    child = start.child_environment(home)
+    assert child["UV_SYSTEM_CERTS"] == child["UV_NATIVE_TLS"] == "true"
+    assert start.child_environment(home | {"UV_SYSTEM_CERTS": "0"})["UV_SYSTEM_CERTS"] == "0"
+    monkeypatch.setattr(start, "has_certificates", lambda: False)
+    if sys.platform.startswith("linux"):
+        assert "UV_SYSTEM_CERTS" not in start.child_environment(home)
 
 
 def test_a_home_that_is_there_is_kept(start: ModuleType, tmp_path: Path) -> None:
