@@ -88,7 +88,7 @@ def load_surface(path: Path) -> Surface:
         version, no triangles, or indices out of range.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             version = int(archive["format"])
             vertices, faces = archive["vertices"], archive["faces"]
     except FileNotFoundError as error:

@@ -163,8 +163,9 @@ def _isosurface(
     sinc.NormalizeCoordinatesOn()
     sinc.Update()
     points, faces = _arrays(sinc.GetOutput())
-    thin = 1 - triangles / len(faces)
-    points, faces = fast_simplification.simplify(points, faces, target_reduction=thin)
+    if len(faces) > triangles:
+        thin = 1 - triangles / len(faces)
+        points, faces = fast_simplification.simplify(points, faces, target_reduction=thin)
     return _outward(Surface(*parted(points, faces)))
 
 
