@@ -131,7 +131,7 @@ def _corners_from(points: FloatArray, weights: FloatArray, camera: Camera | None
     y = (level * before[..., 0] - level_before * normal[..., 0]) / safe
     corners = np.stack([x, y], axis=-1)
     if camera is None:
-        return np.nan_to_num(corners, nan=-1e6)
+        return np.where(np.isfinite(corners), corners, -1e6)
     rays = np.concatenate([corners, np.ones((*corners.shape[:-1], 1))], axis=-1)
     return camera.project(rays.reshape(-1, 3)).reshape(points.shape[0], 4, 2)
 

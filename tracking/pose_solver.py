@@ -32,6 +32,11 @@ LEAST_SIGMA_PX = 0.03
 
 COARSE_HUBER_PX = 1.0
 AMBIGUOUS_RATIO = 1.5
+
+AMBIGUOUS_GAIN_PX2 = 12 * 0.1**2
+"""Least difference in cost between two poses: what chance alone gives one time in a thousand with
+a corner noise of 0.1 px. A ratio says little where only one tag is seen."""
+
 DISTINCT_RAD = math.radians(3.0)
 OUTLIER_SIGMAS = 4.0
 OUTLIER_PX = 1.0
@@ -112,13 +117,13 @@ def _solve_anew(views: Sequence[View], before: Placement | None) -> PoseSolution
     starts.sort(key=lambda start: _cost(residuals(views, start)[0], COARSE_HUBER_PX))
     fit, kept, dropped = _fit_without_outliers(views, starts[0])
     fits = [fit, *(_minimise(kept, start, COARSE_HUBER_PX) for start in starts[1:STARTS])]
-    floor = 2 * LEAST_SIGMA_PX**2 * len(fit.residual)
-    coarse = [_cost(one.residual, COARSE_HUBER_PX) + floor for one in fits]
-    best = int(np.argmin(coarse))
+    costs = [_cost(one.residual, COARSE_HUBER_PX) for one in fits]
+    best = int(np.argmin(costs))
+    limit = max(AMBIGUOUS_RATIO * costs[best], costs[best] + AMBIGUOUS_GAIN_PX2)
     rivals = [
         index
-        for index, cost in enumerate(coarse)
-        if cost < AMBIGUOUS_RATIO * coarse[best] and _apart(fits[index], fits[best])
+        for index, cost in enumerate(costs)
+        if cost < limit and _apart(fits[index], fits[best])
     ]
     if rivals and before is None:
         return PoseSolution(TrackingState.AMBIGUOUS, dropped=dropped)
@@ -185,11 +190,13 @@ def _worst_tag(fit: _Fit, views: Sequence[View]) -> tuple[str, int] | None:
 
 def _polish(views: Sequence[View], fit: _Fit) -> _Fit:
     """Go on with a Huber limit that suits the noise of the corners themselves."""
-    limit = 2.5 * _sigma(fit.residual)
-    return fit if limit >= COARSE_HUBER_PX else _minimise(views, fit.placement, max(limit, 0.1))
+    limit = min(2.5 * _sigma(fit.residual), COARSE_HUBER_PX)
+    return _minimise(views, fit.placement, max(limit, 0.1), 1e-5)
 
 
-def _minimise(views: Sequence[View], start: Placement, huber: float) -> _Fit:
+def _minimise(
+    views: Sequence[View], start: Placement, huber: float, least_gain: float = 1e-2
+) -> _Fit:
     """Levenberg-Marquardt (Nocedal and Wright, 10.3) from `start`."""
     fit, gradient = _linearise(views, start, huber)
     damping = 1e-4
@@ -201,7 +208,7 @@ def _minimise(views: Sequence[View], start: Placement, huber: float) -> _Fit:
         if trial.cost < fit.cost:
             gain = fit.cost - trial.cost
             fit, gradient, damping = trial, trial_gradient, damping / 10
-            if gain < 1e-6 * fit.cost:
+            if gain < least_gain * fit.cost:
                 break
         else:
             damping *= 10
@@ -215,17 +222,18 @@ def _linearise(
     views: Sequence[View], placement: Placement, huber: float
 ) -> tuple[_Fit, FloatArray]:
     residual, jacobian = residuals(views, placement)
-    length = np.sqrt(np.square(residual).sum(axis=1))
+    length = np.hypot(residual[:, 0], residual[:, 1])
     weights = huber / np.maximum(length, huber)
-    weighted = jacobian * weights[:, None, None]
     flat = jacobian.reshape(-1, 6)
-    information = weighted.reshape(-1, 6).T @ flat
-    gradient = weighted.reshape(-1, 6).T @ residual.reshape(-1)
+    weighted = (flat * np.repeat(weights, 2)[:, None]).T
+    information = weighted @ flat
+    gradient = weighted @ residual.reshape(-1)
     return _Fit(placement, _huber_cost(length, huber), residual, information), gradient
 
 
 def _huber_cost(length: FloatArray, huber: float) -> float:
-    return float(np.where(length <= huber, length**2, huber * (2 * length - huber)).sum())
+    inside = np.minimum(length, huber)
+    return float((inside * (2 * length - inside)).sum())
 
 
 def _cost(residual: FloatArray, huber: float) -> float:
@@ -238,7 +246,7 @@ def _rms(residual: FloatArray) -> float:
 
 def _sigma(residual: FloatArray) -> float:
     """Corner noise per axis, px, from the median residual, for the freedom that the pose took."""
-    freedom = np.sqrt(residual.size / max(residual.size - 6, 1))
+    freedom = math.sqrt(residual.size / max(residual.size - 6, 1))
     # The median length of a 2-D Gaussian error is 1.177 of its standard deviation.
     middle = float(np.median(np.linalg.norm(residual, axis=1))) / 1.1774
     return max(freedom * middle, LEAST_SIGMA_PX)
