@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.stimulate.leases import PoseLease
 from app.stimulate.messages import (
     Arm,
     Command,
@@ -40,6 +39,7 @@ from app.stimulate.messages import (
     encode_command,
     parse_event,
 )
+from app.stimulate.trains import Train
 
 Options = Mapping[str, str | int | float | bool]
 HIDDEN_SUBCOMMAND = "stimulator-process"
@@ -152,31 +152,21 @@ class StimulatorClient:
             )
             self._changed.notify()
 
-    def fire(self) -> str:
-        """Ask for one pulse; returns its request id, which is used once."""
-        request_id = uuid.uuid4().hex
-        self._put(Fire(request_id=request_id))
-        return request_id
+    def fire(self) -> None:
+        """Ask for one pulse."""
+        self._put(Fire(request_id=uuid.uuid4().hex))
 
-    def start_train(
-        self,
-        frequency_hz: float,
-        pulses_per_train: int,
-        trains: int = 1,
-        interval_s: float = 0.0,
-    ) -> str:
-        """Ask for a course of trains; returns its request id, which is used once."""
-        request_id = uuid.uuid4().hex
+    def start_train(self, train: Train) -> None:
+        """Ask for a course of trains."""
         self._put(
             StartTrain(
-                request_id=request_id,
-                frequency_hz=frequency_hz,
-                pulses_per_train=pulses_per_train,
-                trains=trains,
-                interval_s=interval_s,
+                request_id=uuid.uuid4().hex,
+                frequency_hz=train.frequency_hz,
+                pulses_per_train=train.pulses_per_train,
+                trains=train.trains,
+                interval_s=train.interval_s,
             )
         )
-        return request_id
 
     def fire_on_target(
         self, enabled: bool, *, dwell_s: float = 0.5, interval_s: float = 4.0
@@ -194,13 +184,22 @@ class StimulatorClient:
             self._operator = RenewOperatorLease(given_ns=time.monotonic_ns())
             self._changed.notify()
 
-    def pose_lease(self, lease: PoseLease) -> None:
-        """Say where the coil is; call with every pair of tracked poses, on target or not."""
+    def pose_lease(
+        self,
+        pose_time_ns: int,
+        on_target: bool,
+        target_id: str | None = None,
+        errors: Mapping[str, float] | None = None,
+    ) -> None:
+        """Say where the coil is; call with every pair of tracked poses, on target or not.
+
+        The parameters are those of :class:`app.stimulate.leases.PoseLease`.
+        """
         message = RenewPoseLease(
-            pose_time_ns=lease.pose_time_ns,
-            on_target=lease.on_target,
-            target_id=lease.target_id,
-            errors=dict(lease.errors),
+            pose_time_ns=pose_time_ns,
+            on_target=on_target,
+            target_id=target_id,
+            errors=dict(errors or {}),
         )
         with self._changed:
             self._pose = message

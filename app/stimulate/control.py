@@ -90,7 +90,7 @@ class Control:
         self._awake = False
         self._leaving = False
         self._commands: deque[tuple[Command, int]] = deque()
-        self._poll_at_ns = 0
+        self._polled_ns = 0
         self._alive_at_ns = 0
         self._state_at_ns = 0
         self._told: GateState | None = None
@@ -139,8 +139,8 @@ class Control:
             while not self._leaving:
                 self._sleep_until(self._step())
         finally:
-            self._firing.halt()
             self._disconnect(Disconnect(), self._interlock.stops)
+            self._firing.halt()
             self._tell_state(self._interlock.standing())
 
     def _step(self) -> int:
@@ -150,34 +150,41 @@ class Control:
             command, stops = item
             self._handlers[type(command)](command, stops)
         due = self._firing.step()
+        ask_again = self._ask_device()
         now = self._clock()
-        pulse_ns = self._firing.next_pulse_ns
-        if pulse_ns is None or pulse_ns - now > POLL_ROOM_NS:
-            self._ask_device(now)
         standing = self._interlock.standing()
         if standing.state not in ARMED_STATES and self._recorded in ARMED_STATES:
             self._firing.fire_on_target(None, standing.stops)
         self._record_state(standing)
         if standing.state is not self._told or now >= self._state_at_ns:
             self._tell_state(standing)
-        times = (due, standing.disarm_due_ns, self._poll_at_ns, self._state_at_ns)
+        times = (due, standing.disarm_due_ns, ask_again, self._state_at_ns)
         return min(at for at in times if at is not None)
 
     def _next_command(self) -> tuple[Command, int] | None:
         with self._changed:
             return self._commands.popleft() if self._commands else None
 
-    def _ask_device(self, now: int) -> None:
-        settling = self._interlock.state in (GateState.ARMING, GateState.RECHARGING)
-        period = SETTLING_POLL_NS if settling else POLL_NS
-        if now >= self._poll_at_ns or (settling and now >= self._poll_at_ns - POLL_NS + period):
-            self._interlock.poll()
-            self._poll_at_ns = self._clock() + period
+    def _ask_device(self) -> int:
+        """Poll the device and keep it alive when due, but not just before a pulse.
+
+        Returns when to come back.
+        """
+        now = self._clock()
+        pulse_ns = self._firing.next_pulse_ns
+        if pulse_ns is not None and pulse_ns - now < POLL_ROOM_NS:
+            return pulse_ns
         description = self._interlock.standing().description
         alive_s = description.keep_alive_period_s if description else None
         if alive_s is not None and now >= self._alive_at_ns:
             self._interlock.keep_alive()
             self._alive_at_ns = now + round(alive_s * 1e9)
+        settling = self._interlock.state in (GateState.ARMING, GateState.RECHARGING)
+        period = SETTLING_POLL_NS if settling else POLL_NS
+        if now >= self._polled_ns + period:
+            self._interlock.poll()
+            self._polled_ns = now
+        return self._polled_ns + period
 
     def _sleep_until(self, due_ns: int) -> None:
         """Return at `due_ns`, to a fraction of a millisecond, or as soon as something happens."""
@@ -233,10 +240,13 @@ class Control:
     def _disconnect(self, command: Disconnect, stops: int) -> None:
         try:
             self._interlock.disconnect("The stimulator was disconnected.")
-        except StimulatorError as error:
-            self._send(ErrorEvent(sentence=str(error)))
+        except (StimulatorError, OSError) as error:
+            self._error(command, str(error))
 
     def _set_intensity(self, command: SetIntensity, stops: int) -> None:
+        if self._firing.busy:  # the record of the pulse on its way names the intensity
+            self._error(command, "A pulse or train is under way: wait, or press STOP.")
+            return
         try:
             self._interlock.set_intensity(command.percent)
         except StimulatorError as error:
@@ -291,6 +301,9 @@ class Control:
         self._firing.fire_on_target(wanted, stops)
 
     def _waive(self, command: WaivePoseLease, stops: int) -> None:
+        if command.waived and self._firing.busy:
+            self._error(command, "A pulse or train is under way: wait, or press STOP.")
+            return
         self._interlock.waive_navigation(command.waived)
         if command.waived:
             self._firing.fire_on_target(None, stops)
@@ -300,12 +313,8 @@ class Control:
         """Record a lasting change of state; what comes and goes with each pulse is left out."""
         if standing.state is self._recorded or standing.state not in _LASTING:
             return
-        after_pulse = standing.state is GateState.READY and self._recorded is GateState.READY
         self._recorded = standing.state
-        if not after_pulse:
-            self._record(
-                "stimulator_state", {"state": standing.state.value, "reason": standing.note}
-            )
+        self._record("stimulator_state", {"state": standing.state.value, "reason": standing.note})
 
     def _record(self, kind: str, body: Mapping[str, Any]) -> None:
         if self._interlock.standing().session_open:

@@ -117,7 +117,11 @@ class Interlock:
     def connect(self, driver: StimulatorDriver) -> None:
         """Connect `driver` in place of the one before; control thread only."""
         self.disconnect("Another stimulator is being connected.")
-        status = driver.connect()
+        try:
+            status = driver.connect()
+        except Exception:
+            driver.close()
+            raise
         with self._lock:
             self._driver = driver
             self._gate.connected(driver.description, status)

@@ -115,8 +115,10 @@ def _intensity(state: StateEvent) -> Permit:
 def _armed(state: StateEvent) -> Permit:
     if state.armed:
         return Permit("Armed", True, "The stimulator is armed")
-    words = state.why_not_arm or state.note or ""
-    return Permit("Armed", False, f"{words} The stimulator is not armed: arm it".strip())
+    if state.why_not_arm is not None:
+        return Permit("Armed", False, state.why_not_arm)
+    words = " ".join(filter(None, (state.note, "The stimulator is not armed: arm it")))
+    return Permit("Armed", False, words)
 
 
 def _navigation(facts: WindowFacts, *, waived: bool) -> list[Permit]:

@@ -37,7 +37,7 @@ class SessionRecord:
     def __init__(self, path: Path) -> None:
         try:
             self._writer = SessionWriter.attach(path)
-        except SessionError as error:
+        except (SessionError, OSError, ValueError) as error:
             raise RecordError(str(error)) from error
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -92,22 +92,20 @@ def serve(stdin: BinaryIO, stdout: BinaryIO, arguments: Sequence[str] = ()) -> i
 def read_commands(stdin: BinaryIO, control: Control, outbox: Outbox) -> None:
     """Hand every line of `stdin` to `control` until it ends; what is no message is answered."""
     rest = b""
-    too_long = False
-    while chunk := _read(stdin):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if too_long:
-                too_long = False
-                continue
-            _submit(line, control, outbox)
-        if len(rest) > LINE_LIMIT:
-            outbox.put(ErrorEvent(sentence="A line was too long and was ignored."))
-            rest, too_long = b"", True
-    control.leave("The window is gone.")
+    try:
+        while chunk := _read(stdin):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                _submit(line, control, outbox)
+            # What is kept of an endless line is enough to refuse it when it ends.
+            rest = rest[: LINE_LIMIT + 1]
+    finally:
+        control.leave("The window is gone.")
 
 
 def _submit(line: bytes, control: Control, outbox: Outbox) -> None:
-    if not line.strip():
+    if len(line) > LINE_LIMIT:
+        outbox.put(ErrorEvent(sentence="A line was too long and was ignored."))
         return
     try:
         control.submit(parse_command(line))

@@ -27,7 +27,7 @@ COIL_LIMIT_C = 40.0
 ROOM_C = 22.0
 HEATING_C_PER_PULSE = 0.02
 """At full output; it goes with the square of the intensity."""
-COOLING_TIME_S = 300.0
+COOLING_HALF_TIME_S = 300.0
 REPLY_TIMEOUT_S = 0.3
 
 WireLog = Callable[[str, int], None]
@@ -191,7 +191,7 @@ class SimulatedStimulator:
 
     def _temperature_c(self) -> float:
         age_s = (self._clock() - self._heat_at_ns) / 1e9
-        return float(ROOM_C + self._heat_c * 2.0 ** (-age_s / COOLING_TIME_S))
+        return float(ROOM_C + self._heat_c * 2.0 ** (-age_s / COOLING_HALF_TIME_S))
 
     def _check_open(self) -> None:
         if not self._open:
