@@ -39,7 +39,6 @@ from app.stimulate.messages import (
     encode_command,
     parse_event,
 )
-from app.stimulate.trains import Train
 
 Options = Mapping[str, str | int | float | bool]
 HIDDEN_SUBCOMMAND = "stimulator-process"
@@ -156,15 +155,17 @@ class StimulatorClient:
         """Ask for one pulse."""
         self._put(Fire(request_id=uuid.uuid4().hex))
 
-    def start_train(self, train: Train) -> None:
-        """Ask for a course of trains."""
+    def start_train(
+        self, frequency_hz: float, pulses_per_train: int, trains: int = 1, interval_s: float = 0.0
+    ) -> None:
+        """Ask for a course of trains; see :class:`app.stimulate.trains.Train`."""
         self._put(
             StartTrain(
                 request_id=uuid.uuid4().hex,
-                frequency_hz=train.frequency_hz,
-                pulses_per_train=train.pulses_per_train,
-                trains=train.trains,
-                interval_s=train.interval_s,
+                frequency_hz=frequency_hz,
+                pulses_per_train=pulses_per_train,
+                trains=trains,
+                interval_s=interval_s,
             )
         )
 
