@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
+from app.identity import program_version
 from app.session.schema import Body
 
 LIBRARIES = (
@@ -40,11 +41,6 @@ FRAMES = {
     "transforms": "mri_from_coil maps coil coordinates to mri coordinates; translation in mm, "
     "quaternion in the order x, y, z, w",
 }
-
-
-def program_version() -> str:
-    """Give the version of this program, ``unknown`` if it was not installed as a package."""
-    return _version("coilpilot") or "unknown"
 
 
 def library_versions() -> dict[str, str]:
