@@ -331,6 +331,9 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Give the variables for uv and what it runs, from those of this process."""
     child = dict(environment)
     child.pop("VIRTUAL_ENV", None)
+    # Nothing outside the checkout changes, so pip's advice on root and newer versions misleads.
+    child.setdefault("PIP_ROOT_USER_ACTION", "ignore")
+    child.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     if os.name == "posix":
         home = usable_home(environment)
         if home is None:
