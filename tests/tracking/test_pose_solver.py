@@ -99,7 +99,7 @@ def test_a_misread_tag_is_left_out(with_prior):
 
 
 def _far_tag():
-    small = MarkerBody("pointer", "36h11", {12: bent_plate("pointer", 12).corners[12]})
+    small = MarkerBody("pointer", "36h11", {14: bent_plate("pointer", 12).corners[14]})
     return small, rendering.pose([0, 0, 1100], [0, 12, 0])
 
 
