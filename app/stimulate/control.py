@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from app.stimulate.driver import StimulatorDriver, StimulatorError
 from app.stimulate.firing import Firing, OnTarget
@@ -40,7 +40,7 @@ from app.stimulate.messages import (
     TrainProgress,
     WaivePoseLease,
 )
-from app.stimulate.recorder import Entry, Recorder, RecordError
+from app.stimulate.recorder import Entry, RecordError
 from app.stimulate.trains import Train, TrainError, check_device
 
 STATE_PERIOD_NS = 100_000_000
@@ -55,6 +55,16 @@ RECORD_WAIT_S = 2.0
 
 MakeDriver = Callable[[str, Mapping[str, Any]], StimulatorDriver]
 _LASTING = frozenset(GateState) - {GateState.FIRING, GateState.RECHARGING}
+
+
+class Records(Protocol):
+    """The part of the recorder that control needs; see :class:`app.stimulate.recorder.Recorder`."""
+
+    def open(self, path: Path) -> Future[None]:
+        """Record into `path` from now on."""
+
+    def write(self, entry: Entry, *, keep: bool = False) -> Future[None]:
+        """Write `entry` after all that were given before."""
 
 
 class Control:
@@ -74,7 +84,7 @@ class Control:
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: Records,
         send: Callable[[Event], None],
         make_driver: MakeDriver,
         run_id: str,
