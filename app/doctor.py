@@ -20,9 +20,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
 from app.doctor_probes import ProbeError, run_probe
+from app.session.new_session import default_folder
 from app.session.opening import LIBRARIES
 
 State = Literal["ok", "warning", "failure"]
@@ -60,14 +59,9 @@ class Check:
     remedy: str = ""
 
 
-def default_session_folder() -> Path:
-    """Where sessions go if nobody says otherwise."""
-    return platformdirs.user_data_path("coilpilot", appauthor=False) / "sessions"
-
-
 def run_checks(session_folder: Path | None = None) -> list[Check]:
     """Look at everything; takes some seconds. See :class:`Check`."""
-    folder = default_session_folder() if session_folder is None else Path(session_folder)
+    folder = default_folder() if session_folder is None else Path(session_folder)
     checks: Sequence[tuple[str, Callable[[], Check]]] = (
         ("Python and libraries", check_versions),
         ("Graphics", check_graphics),

@@ -28,7 +28,7 @@ Programs may record other kinds too; a reader keeps them as they are.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -167,20 +167,25 @@ class GuidanceErrors(EventBody):
 
 
 class Lease(EventBody):
-    """The pose that permitted a pulse, as it was known before the pulse."""
+    """The pose by which a pulse is permitted or not, as it is known before the pulse."""
 
     pose_time_ns: int | None = None
     age_ms: float | None = None
+    on_target: bool | None = None
+    target_id: str | None = None
     errors: GuidanceErrors | None = None
 
 
 class PulseIntended(EventBody):
-    """A pulse about to be sent. `number` counts from 1 within its train."""
+    """A pulse about to be sent; `source` is single, train or on_target.
+
+    `number` counts from 1 within its train.
+    """
 
     pulse_id: str
     number: int = 1
     train_id: str | None = None
-    source: Literal["single", "train", "on_target"] = "single"
+    source: str = "single"
     intensity: float | None = None
     navigated: bool = False
     lease: Lease | None = None
@@ -188,12 +193,16 @@ class PulseIntended(EventBody):
 
 
 class PulseOutcome(EventBody):
-    """What became of an intended pulse. `time_ns` is that of the trigger, if there was one."""
+    """What became of an intended pulse. `time_ns` is that of the trigger, if there was one.
+
+    `lease` is the pose as known when it was decided.
+    """
 
     pulse_id: str
     outcome: Outcome
     time_ns: int | None = None
     reason: str | None = None
+    lease: Lease | None = None
 
 
 class PulsePose(EventBody):

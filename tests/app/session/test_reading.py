@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from app.session.errors import SessionError
 from app.session.events import Outcome, RigidPose
 from app.session.reading import read_session
 from app.session.schema import VERSION
-from app.session.store import SessionWriter
+from app.session.store import NewEvent, SessionWriter
 from app.session.transforms import rigid_pose, rigid_transform
 from tests.app.session.sessions import (
     MRI_FROM_COIL,
@@ -71,6 +72,38 @@ def test_monotonic_times_become_utc(path: Path) -> None:
     start = session.utc(session.start_ns)
     assert start.isoformat(timespec="microseconds") == session.anchor.utc
     assert (session.utc(session.start_ns + 1_500_000_000) - start).total_seconds() == 1.5
+
+
+def test_what_the_stimulator_process_writes_is_understood(path: Path) -> None:
+    lease = {
+        "pose_time_ns": 5,
+        "age_ms": 31.25,
+        "on_target": True,
+        "target_id": "m1-hand-left",
+        "errors": {"distance_to_target": 0.5, "offset_x": -0.25},
+    }
+    writer = SessionWriter.create(path, {})
+    intended = {
+        "pulse_id": "a-00001",
+        "train_id": None,
+        "number": 1,
+        "source": "on_target",
+        "intensity": 55,
+        "navigated": True,
+        "lease": lease,
+        "target_id": "m1-hand-left",
+    }
+    writer.append("pulse_intended", intended)
+    outcome = {"pulse_id": "a-00001", "outcome": "fired", "time_ns": 99, "reason": None}
+    writer.append("pulse_outcome", {**outcome, "lease": lease})
+    writer.close()
+    session = read_session(path)
+    assert session.faults == ()
+    (pulse,) = session.pulses
+    assert pulse.time_ns == 99
+    assert pulse.intended.lease is not None
+    assert pulse.intended.lease.errors is not None
+    assert pulse.intended.lease.errors.body()["offset_x"] == -0.25
 
 
 def test_outcome_may_be_corrected_by_a_later_row(path: Path) -> None:
@@ -134,6 +167,28 @@ def test_a_session_that_is_being_written_can_be_read(path: Path) -> None:
         record_pulse(writer, f"p{count}")
         assert len(read_session(path).pulses) == count
     writer.close()
+
+
+def test_a_session_is_read_whole_while_rows_move_from_the_log_into_the_file(path: Path) -> None:
+    writer = SessionWriter.create(path, {})
+    finished = threading.Event()
+
+    def write() -> None:
+        for _ in range(12):
+            writer.append_many([NewEvent.of("note", {"text": "x" * 3000})] * 200)
+        finished.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = [1]
+    while not finished.is_set():
+        report = verify_chain(path)
+        assert report.intact, report
+        seen.append(report.events)
+    thread.join()
+    writer.close()
+    assert seen == sorted(seen)
+    assert verify_chain(path).events == 2401
 
 
 def _leave_killed(path: Path, rows: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.session import schema
 from app.session.chain import verify_chain
 from app.session.errors import SessionError
 from app.session.read_only import read_rows
@@ -275,6 +276,58 @@ def test_attach_refuses_a_file_whose_last_row_was_changed(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"reason":"done"', b'"reason":"gone"'))
     with pytest.raises(SessionError, match="was changed after it was written"):
         SessionWriter.attach(path)
+
+
+def test_an_older_file_is_brought_forward(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_session(path)
+    step = ("CREATE TABLE later (x INTEGER) STRICT",)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+    monkeypatch.setattr(schema, "VERSION", VERSION + 1)
+    writer = SessionWriter.attach(path)
+    writer.append("note", {})
+    writer.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+    assert connection.execute("SELECT count(*) FROM later").fetchone() == (0,)
+    connection.close()
+    assert verify_chain(path).intact
+
+
+def test_a_failing_step_forward_leaves_the_file_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_session(path)
+    step = ("CREATE TABLE later (x INTEGER) STRICT", "CREATE TABLE event (x INTEGER)")
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
+    with monkeypatch.context() as newer:
+        newer.setattr(schema, "VERSION", VERSION + 1)
+        with pytest.raises(SessionError):
+            SessionWriter.attach(path)
+    monkeypatch.undo()
+    SessionWriter.attach(path).close()
+    assert verify_chain(path).intact
+
+
+def test_a_disk_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refuse)
+    SessionWriter.create(path, {}).close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert verify_chain(path).events == 1
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.path.lexists", lambda _path: False)
+    path.write_text("mine")
+    with pytest.raises(SessionError, match="already a file"):
+        SessionWriter.create(path, {})
+    assert [(file.name, file.read_text()) for file in path.parent.iterdir()] == [
+        (path.name, "mine")
+    ]
 
 
 def test_another_program_that_holds_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
