@@ -298,7 +298,7 @@ def test_garbage_gives_a_sentence(path: Path, data: st.DataObject) -> None:
 
 @pytest.mark.fuzz
 @settings(
-    max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_garbage_gives_a_sentence_long(path: Path, data: st.DataObject) -> None:
