@@ -90,10 +90,12 @@ def bullseye(
         hint = HOLD_STILL
     else:
         hint = choose_hint(known, tolerance, last_hint)
-    parts: list[Primitive] = [*_dial(tolerance), *_target(tolerance), *_bar(tolerance)]
+    parts: list[Primitive] = [*_dial(tolerance), *_target(tolerance, state), *_bar(tolerance)]
     if known is not None:
         parts += _coil(known, tolerance, STATE_COLOUR[state])
         parts += _bar_pointer(known.scalp_gap, tolerance)
+    else:
+        parts += _cross((0.0, 0.0), 0.62, palette.MUTED, 0.05)
     parts += _words(state, hint)
     return Bullseye(tuple(parts), EXTENT, palette.BACKGROUND, state, hint)
 
@@ -133,7 +135,8 @@ def _dial(tolerance: Tolerance) -> list[Primitive]:
         if abs(ring - tolerance.distance) < 0.4 * tolerance.distance or radius > 0.95:
             continue
         parts.append(Circle((0, 0), radius, "#565c66", width=0.006))
-        parts.append(_ring_label(radius, f"{ring:.0f}"))
+        if ring > tolerance.distance:
+            parts.append(_ring_label(radius, f"{ring:.0f}"))
     parts.append(_ring_label(1.0, f"{max(DIAL_MM, 2 * tolerance.distance):.0f} mm"))
     return parts
 
@@ -143,16 +146,17 @@ def _ring_label(radius: float, words: str) -> Text:
     return Text((place[0] + 0.015, place[1] - 0.04), words, palette.MUTED, 0.07, "left")
 
 
-def _target(tolerance: Tolerance) -> list[Primitive]:
+def _target(tolerance: Tolerance, state: GuidanceState) -> list[Primitive]:
     colour = palette.TARGET
     radius = radius_of(tolerance.distance, tolerance)
+    on_target = state is GuidanceState.ON_TARGET
     arms = [
         Line((x * 0.05, y * 0.05), (x * radius, y * radius), colour, 0.012)
         for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
     label = Text((-radius - 0.02, -radius * 0.9), f"{tolerance.distance:g}", colour, 0.07, "right")
     return [
-        Circle((0, 0), radius, colour, width=0.016, dashed=True),
+        Circle((0, 0), radius, colour, "#1d4439" if on_target else None, 0.016, not on_target),
         *arms,
         label,
         Arc((0, 0), 1.06, -tolerance.twist, 2 * tolerance.twist, colour, 0.07),
@@ -169,7 +173,7 @@ def _coil(deviation: Deviation, tolerance: Tolerance, colour: str) -> list[Primi
     rim = _toward((0.0, 0.0), heading, 1.02)
     dot = tilt_dot(deviation, tolerance)
     parts: list[Primitive] = []
-    if math.hypot(*centre) > COIL_RADIUS:
+    if math.hypot(*centre) > 2 * COIL_RADIUS:
         parts += _arrow_home(centre)
     parts += [
         Line(*handle, palette.COIL, 0.05),
@@ -196,9 +200,9 @@ def tilt_dot(deviation: Deviation, tolerance: Tolerance) -> Point:
     lean = math.hypot(lean_x, lean_y) / tolerance.tilt
     if lean < 1e-9:
         return centre
-    # Linear up to the ring, then ever slower: 90 degrees end within 0.6 of the dial.
+    # Linear up to the ring, then ever slower, so that the dot stays in the drawing.
     reach = COIL_RADIUS * (lean if lean <= 1 else 1 + math.log(lean))
-    scale = min(reach, 0.6) / (lean * tolerance.tilt)
+    scale = min(reach, 0.34) / (lean * tolerance.tilt)
     return (centre[0] - lean_x * scale, centre[1] + lean_y * scale)
 
 
@@ -247,9 +251,10 @@ def _bar_height(gap: float) -> float:
 
 def _words(state: GuidanceState, hint: Hint) -> list[Primitive]:
     colour = STATE_COLOUR[state]
-    half_width = 0.055 * len(state.value)
+    # Bold letters are about 0.8 as wide as high; fonts differ, so there is room to spare.
+    half_width = 0.08 * len(state.value)
     return [
-        *_badge(state, (-half_width - 0.16, -1.3), 0.1, colour),
+        *_badge(state, (-half_width - 0.18, -1.3), 0.1, colour),
         Text((0.0, -1.3), state.value, colour, 0.2, bold=True),
         Text((0.0, -1.56), hint.words, palette.TEXT, 0.135),
     ]
@@ -266,9 +271,14 @@ def _badge(state: GuidanceState, at: Point, size: float, colour: str) -> list[Pr
     if state is GuidanceState.OFF_TARGET:
         inner = 0.8 * size
         return [Polygon(_box(x - inner, y - inner, x + inner, y + inner), colour, None, 0.035)]
+    return _cross(at, 0.8 * size, colour, 0.04)
+
+
+def _cross(at: Point, size: float, colour: str, width: float) -> list[Primitive]:
+    x, y = at
     return [
-        Line((x - size * 0.8, y - size * 0.8), (x + size * 0.8, y + size * 0.8), colour, 0.04),
-        Line((x - size * 0.8, y + size * 0.8), (x + size * 0.8, y - size * 0.8), colour, 0.04),
+        Line((x - size, y - size), (x + size, y + size), colour, width),
+        Line((x - size, y + size), (x + size, y - size), colour, width),
     ]
 
 

@@ -112,7 +112,7 @@ def _casing_outline(coil: CoilModel) -> FloatArray:
 
 
 def windings_mesh(coil: CoilModel) -> Mesh:
-    """Make the turns of both wings, as rings on the back and on the head-side face of the casing."""
+    """Make the turns of both wings, as rings on both faces of the casing."""
     diameters = np.linspace(coil.wing_inner_diameter, coil.wing_outer_diameter, coil.windings)
     faces = (-coil.casing_thickness - 0.3, -0.3)
     return merged(

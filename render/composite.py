@@ -82,6 +82,14 @@ def scalp_look(
     return ScalpLook(glow.astype(np.float32), (1.0 - alpha).astype(np.float32))
 
 
+def nearest(first: Layer, second: Layer) -> Layer:
+    """Give in each pixel what lies nearer; both layers are opaque where they are drawn."""
+    second_wins = second.depth < first.depth
+    rgba = first.rgba.copy()
+    rgba[second_wins] = second.rgba[second_wins]
+    return Layer(rgba, np.where(second_wins, second.depth, first.depth))
+
+
 def still_picture(
     opaque: Layer, scalp: Layer | None, look: ScalpLook, background: tuple[float, float, float]
 ) -> Still:
@@ -105,7 +113,8 @@ def still_picture(
     transmission = np.where(shows, look.transmission[facing], np.float32(1.0))
     facing = np.where(shows, facing, 0)
     planes = behind * transmission
-    for channel, plane in enumerate(planes):
+    for channel in range(3):
+        plane = planes[channel]
         plane += np.where(shows, look.glow[:, channel][facing], np.float32(0.0))
         picture[..., channel] = plane + np.float32(0.5)
     scalp_depth = np.where(shows, scalp.depth, np.float32(1.0))
@@ -123,15 +132,15 @@ def put_in(still: Still, rows: slice, columns: slice, moving: Layer) -> Image:
     for channel in range(3):
         before = still.planes[channel, rows, columns]
         covered = np.where(behind_scalp, still.opaque[channel, rows, columns], before)
-        covered *= alpha
-        change = moving.rgba[..., channel] - covered
+        change = moving.rgba[..., channel].astype(np.float32)
+        change -= alpha * covered
         change *= share
         change += before
         change += np.float32(0.5)
-        part[..., channel] = np.clip(change, 0, 255, out=change)
+        part[..., channel] = np.clip(change, 0, 255)
     return picture
 
 
 def _planes(rgba: Image) -> FloatImage:
-    """Give (3, h, w) float32: numpy is several times faster on planes than on interleaved colours."""
+    """Give (3, h, w) float32: numpy is much faster on planes than on interleaved colours."""
     return np.ascontiguousarray(rgba[..., :3].transpose(2, 0, 1)).astype(np.float32)

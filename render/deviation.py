@@ -29,6 +29,8 @@ class Deviation:
     scalp_gap
         From the coil's face to the scalp along z, mm; negative if the face lies under the scalp
         surface; None if the coil does not point at the head.
+    offset_z
+        How far the target's origin lies into the head along the coil's z, mm.
     """
 
     offset_x: float
@@ -37,11 +39,17 @@ class Deviation:
     tilt_y: float
     twist: float
     scalp_gap: float | None
+    offset_z: float = 0.0
 
     @property
     def offset(self) -> float:
         """Distance of the target in the plane of the coil, mm."""
         return math.hypot(self.offset_x, self.offset_y)
+
+    @property
+    def distance(self) -> float:
+        """Distance of the two origins, mm."""
+        return math.hypot(self.offset_x, self.offset_y, self.offset_z)
 
     @property
     def tilt(self) -> float:

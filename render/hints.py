@@ -29,6 +29,7 @@ class HintKind(StrEnum):
     MOVE = "move"
     TURN = "turn"
     TILT = "tilt"
+    DEPTH = "depth"
     GAP = "gap"
     FIND = "find"
 
@@ -57,8 +58,11 @@ def choose_hint(deviation: Deviation, tolerance: Tolerance, last: HintKind | Non
     """
     if abs(deviation.twist) > max(TWIST_FIRST_DEG, tolerance.twist):
         return _turn(deviation)
+    # The tolerance holds for the distance in space: ask for the larger part of the way.
+    depth_first = abs(deviation.offset_z) > deviation.offset
+    sideways_or_depth = HintKind.DEPTH if depth_first else HintKind.MOVE
     excess = {
-        HintKind.MOVE: deviation.offset / tolerance.distance,
+        sideways_or_depth: deviation.distance / tolerance.distance,
         HintKind.TURN: abs(deviation.twist) / tolerance.twist,
         HintKind.TILT: deviation.tilt / tolerance.tilt,
         HintKind.GAP: abs(deviation.scalp_gap or 0.0) / tolerance.scalp_gap,
@@ -96,14 +100,22 @@ def _tilt(deviation: Deviation) -> Hint:
     return Hint(HintKind.TILT, f"tilt {edge} edge down {abs(angle):.0f}°")
 
 
+def _depth(deviation: Deviation) -> Hint:
+    return Hint(HintKind.DEPTH, _lower(deviation.offset_z))
+
+
 def _gap(deviation: Deviation) -> Hint:
-    gap = deviation.scalp_gap or 0.0
-    return Hint(HintKind.GAP, f"{'lower' if gap > 0 else 'lift'} coil {abs(gap):.0f} mm")
+    return Hint(HintKind.GAP, _lower(deviation.scalp_gap or 0.0))
+
+
+def _lower(way: float) -> str:
+    return f"{'lower' if way > 0 else 'lift'} coil {abs(way):.1f} mm"
 
 
 _MAKERS = {
     HintKind.MOVE: _move,
     HintKind.TURN: _turn,
     HintKind.TILT: _tilt,
+    HintKind.DEPTH: _depth,
     HintKind.GAP: _gap,
 }

@@ -22,8 +22,8 @@ from render import palette, views
 from render.actors import Colour, LitSurface, mesh_actor, place_rigid, stretch_between
 from render.coil_drawing import CoilDrawing, CoilState
 from render.coil_model import CoilModel
-from render.composite import Image, Still, put_in, scalp_look, still_picture
-from render.layers import LayerWindow
+from render.composite import Image, Still, nearest, put_in, scalp_look, still_picture
+from render.layers import Layer, LayerWindow
 from render.markers import Hit, Target, hits_mesh, line_mesh, target_mesh
 from render.meshes import sphere
 from render.projection import Projection
@@ -88,10 +88,11 @@ class HeadScene:
         self._scalp_window = LayerWindow()
         self._scalp_window.add(self._scalp.actor)
         self._cortex = LitSurface(cortex, cortex_colours(cortex))
-        self._opaque_window = LayerWindow()
-        self._opaque_window.add(self._cortex.actor)
+        self._cortex_window = LayerWindow()
+        self._cortex_window.add(self._cortex.actor)
+        self._marks_window = LayerWindow()
         self._target_actors = _target_actors()
-        self._opaque_window.add(*self._target_actors)
+        self._marks_window.add(*self._target_actors)
         self._hit_actors: list[vtkActor] = []
         self._coil = CoilDrawing(coil, self._style.casing_opacity)
         self._rays = RayCaster(cortex)
@@ -105,6 +106,7 @@ class HeadScene:
         )
         self._view = views.preset_view(ViewPreset.LEFT, self._bounds)
         self._size = size
+        self._head: tuple[Layer, Layer] | None = None
         self._still: Still | None = None
         self._lit_for: View | None = None
 
@@ -117,7 +119,8 @@ class HeadScene:
     def close(self) -> None:
         """Give the graphics memory back. Safe to call twice; nothing can be drawn afterwards."""
         self._scalp_window.close()
-        self._opaque_window.close()
+        self._cortex_window.close()
+        self._marks_window.close()
         self._coil.close()
 
     # Camera
@@ -145,7 +148,7 @@ class HeadScene:
         size = (max(int(width), 1), max(int(height), 1))
         if size != self._size:
             self._size = size
-            self._still = None
+            self._head = self._still = None
 
     def set_view(self, view: View | ViewPreset) -> None:
         """Move the camera, to a preset or anywhere."""
@@ -153,7 +156,7 @@ class HeadScene:
             pose = None if self._target is None else self._target.mri_from_target
             view = views.preset_view(view, self._bounds, pose)
         self._view = view
-        self._still = None
+        self._head = self._still = None
 
     def orbit(self, right_px: float, down_px: float) -> None:
         """Turn the head under the mouse: one picture height is half a turn."""
@@ -190,7 +193,7 @@ class HeadScene:
 
     def set_hits(self, hits: Sequence[Hit]) -> None:
         """Show these hits and no others."""
-        self._opaque_window.remove(*self._hit_actors)
+        self._marks_window.remove(*self._hit_actors)
         self._hit_actors = []
         for on_target, colour in (
             (True, palette.GREEN),
@@ -200,7 +203,7 @@ class HeadScene:
             mesh = hits_mesh(hits, on_target)
             if mesh is not None:
                 self._hit_actors.append(mesh_actor(mesh, palette.rgb(colour), glow=0.3))
-        self._opaque_window.add(*self._hit_actors)
+        self._marks_window.add(*self._hit_actors)
         self._still = None
 
     def show_scalp(self, shown: bool) -> None:
@@ -259,18 +262,29 @@ class HeadScene:
 
     def _still_picture(self) -> Still:
         if self._still is None:
+            cortex, scalp = self._head_layers()
             projection = self.projection
-            self._light()
-            self._opaque_window.aim(projection)
-            opaque = self._opaque_window.grab(projection.whole)
-            scalp = None
-            if self._scalp_shown:
-                self._scalp_window.aim(projection)
-                scalp = self._scalp_window.grab(projection.whole)
+            self._marks_window.aim(projection)
             self._still = still_picture(
-                opaque, scalp, self._look, palette.rgb(self._style.background)
+                nearest(cortex, self._marks_window.grab(projection.whole)),
+                scalp if self._scalp_shown else None,
+                self._look,
+                palette.rgb(self._style.background),
             )
         return self._still
+
+    def _head_layers(self) -> tuple[Layer, Layer]:
+        """Cortex and scalp, drawn anew only if camera or size changed: a new hit costs neither."""
+        if self._head is None:
+            projection = self.projection
+            self._light()
+            self._cortex_window.aim(projection)
+            self._scalp_window.aim(projection)
+            self._head = (
+                self._cortex_window.grab(projection.whole),
+                self._scalp_window.grab(projection.whole),
+            )
+        return self._head
 
     def _light(self) -> None:
         if self._lit_for is not self._view:

@@ -40,4 +40,5 @@ def cortex_colours(surface: Surface) -> NDArray[np.float32]:
     depth = furrow_depth(surface)
     spread = float(np.percentile(np.abs(depth), 90)) or 1.0
     furrow = 1.0 / (1.0 + np.exp(-2.6 * depth[:, None] / spread))
-    return (RIDGE + furrow * (FURROW - RIDGE)).astype(np.float32)
+    colours: NDArray[np.float32] = (RIDGE + furrow * (FURROW - RIDGE)).astype(np.float32)
+    return colours
