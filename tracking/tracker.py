@@ -166,7 +166,7 @@ class Tracker:
         search.last_ns = frame.time_ns
         search.count += 1
         # Half the resolution is quick but misses small tags: take turns.
-        return detector.acquire(frame.image) if search.count % 2 else detector.detect(frame.image)
+        return detector.detect(frame.image) if search.count % 2 else detector.acquire(frame.image)
 
     def _region(self, body: MarkerBody, camera: Camera, frame: Frame) -> Region | None:
         last = self._fresh(body.name, frame.time_ns)

@@ -29,8 +29,8 @@ def coil_at(seconds):
 
 
 def cameras():
-    left = rendering.camera("left", focal=480.0, size=(640, 480))
-    right = rendering.camera("right", x=250.0, toe_in_deg=-20.0, focal=480.0, size=(640, 480))
+    left = rendering.camera("left", focal=700.0, size=(640, 480))
+    right = rendering.camera("right", x=250.0, toe_in_deg=-20.0, focal=700.0, size=(640, 480))
     return left, right
 
 

@@ -66,9 +66,9 @@ def render(
             if tag not in hidden
         }
         for corners in seen.values():
-            _paint(image, view, np.ones((8, 8), dtype=bool), corners, MARGIN)
+            _paint(image, view, np.ones((8, 8), dtype=bool), corners, MARGIN, 1)
         for tag, corners in seen.items():
-            _paint(image, view, _modules(tag), corners, 0.0)
+            _paint(image, view, _modules(tag), corners, 0.0, SAMPLES)
     image = cv2.GaussianBlur(image, (0, 0), blur) + rng.normal(0, noise, image.shape)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
@@ -89,7 +89,7 @@ def _modules(tag):
     return cv2.aruco.generateImageMarker(dictionary, tag, 8) > 0
 
 
-def _paint(image, view, modules, corners, margin):
+def _paint(image, view, modules, corners, margin, samples):
     across, down = corners[1] - corners[0], corners[3] - corners[0]
     normal = np.cross(across, down)
     if corners.mean(axis=0) @ normal <= 0:  # seen from behind
@@ -100,7 +100,7 @@ def _paint(image, view, modules, corners, margin):
     high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 2, [view.width, view.height])
     if (low >= high).any():
         return
-    sub = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
+    sub = (np.arange(samples) + 0.5) / samples - 0.5
     xs = (np.arange(low[0], high[0])[:, None] + sub).ravel()
     ys = (np.arange(low[1], high[1])[:, None] + sub).ravel()
     pixels = np.stack(np.meshgrid(xs, ys), axis=-1)
@@ -112,5 +112,5 @@ def _paint(image, view, modules, corners, margin):
     row, column = (np.clip((share * 8).astype(int), 0, 7) for share in (v, u))
     level = np.where(modules[row, column], 210.0, 30.0)
     patch = image[low[1] : high[1], low[0] : high[0]]
-    fine = np.where(on_sheet, level, np.repeat(np.repeat(patch, SAMPLES, 0), SAMPLES, 1))
-    patch[:] = fine.reshape(patch.shape[0], SAMPLES, patch.shape[1], SAMPLES).mean(axis=(1, 3))
+    fine = np.where(on_sheet, level, np.repeat(np.repeat(patch, samples, 0), samples, 1))
+    patch[:] = fine.reshape(patch.shape[0], samples, patch.shape[1], samples).mean(axis=(1, 3))

@@ -1,0 +1,192 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tests.tracking import making_feeds
+from tracking.feed import open_feed
+from tracking.frame_groups import FrameGroups
+from tracking.frames import Frame, FrameSourceError
+from tracking.pipeline import TrackingPipeline
+from tracking.playback import Playback
+from tracking.poses import TrackingState
+from tracking.tracker import Tracker
+
+MS = 1_000_000
+BLACK = np.zeros((480, 640), np.uint8)
+
+
+class ScriptedSource:
+    """A camera that gives what it is handed."""
+
+    def __init__(self, camera):
+        self.camera = camera
+        self._condition = threading.Condition()
+        self._items = []
+        self._closed = False
+
+    def hand(self, *items):
+        with self._condition:
+            self._items += items
+            self._condition.notify_all()
+
+    def read(self):
+        with self._condition:
+            self._condition.wait_for(lambda: self._items or self._closed)
+            if self._closed:
+                return None
+            item = self._items.pop(0)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def close(self):
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+
+class Listener:
+    def __init__(self):
+        self._condition = threading.Condition()
+        self.results, self.errors = [], []
+
+    def tracked(self, result):
+        with self._condition:
+            self.results.append(result)
+            self._condition.notify_all()
+
+    def failed(self, error):
+        with self._condition:
+            self.errors.append(error)
+            self._condition.notify_all()
+
+    def wait_for(self, condition):
+        with self._condition:
+            assert self._condition.wait_for(lambda: condition(self), 20)
+
+
+@pytest.fixture
+def run(no_thread_left):
+    pipelines = []
+
+    def start(sources, tracker=None, lossless=False):
+        listener = Listener()
+        tracker = tracker or Tracker(
+            [source.camera for source in sources], [making_feeds.HEAD, making_feeds.COIL]
+        )
+        pipeline = TrackingPipeline(
+            sources, tracker, listener.tracked, on_error=listener.failed, lossless=lossless
+        )
+        pipelines.append(pipeline)
+        pipeline.start()
+        return pipeline, listener
+
+    yield start
+    for pipeline in pipelines:
+        pipeline.stop()
+        pipeline.stop()
+
+
+def _frame(name, time_ns, sequence=0):
+    return Frame(name, sequence, time_ns, BLACK)
+
+
+def test_as_fast_as_possible_nothing_is_dropped_and_pairs_stay_together(run, whole_feed):
+    playback = Playback(open_feed(whole_feed), speed=None)
+    pipeline, listener = run(playback.sources, lossless=True)
+    assert pipeline.wait_finished(30)
+    counters = pipeline.counters
+    assert (counters.captured, counters.processed, counters.dropped) == (12, 12, 0)
+    seen = [result for result in listener.results if result.frames]
+    assert [len(result.frames) for result in seen] == [2] * 6
+    last = seen[-1].poses["coil_body"]
+    assert last.state is TrackingState.TRACKED
+    pose = pipeline.histories["coil_body"].at(seen[3].poses["coil_body"].time_ns)
+    seconds = (playback.feed_time_ns(pose.time_ns) - playback.feed.start_ns) / 1e9
+    truth = making_feeds.coil_at(seconds)
+    assert np.linalg.norm(pose.world_from_body.translation - truth.translation) < 0.6
+
+
+def test_silence_turns_poses_into_predicted_and_lost(run, whole_feed):
+    playback = Playback(open_feed(whole_feed), speed=2.0)
+    _, listener = run(playback.sources)
+    listener.wait_for(lambda seen: any(_is(seen.results, "head", TrackingState.TRACKED)))
+    playback.pause()
+    listener.wait_for(lambda seen: _is(seen.results[-1:], "head", TrackingState.LOST)[-1])
+    lost = listener.results[-1]
+    assert not lost.frames
+    newest = max(time for result in listener.results for time in _capture_times(result))
+    first_lost = next(
+        r
+        for r in listener.results
+        if r.time_ns > newest and _is([r], "head", TrackingState.LOST)[0]
+    )
+    assert first_lost.time_ns - newest > 150 * MS
+
+
+def _is(results, body, state):
+    return [result.poses[body].state is state for result in results]
+
+
+def _capture_times(result):
+    return [frame.time_ns for frame in result.frames.values()]
+
+
+def test_a_camera_that_fails_is_reported_and_the_other_goes_on(run):
+    left, right = (ScriptedSource(camera) for camera in making_feeds.cameras())
+    pipeline, listener = run([left, right])
+    right.hand(FrameSourceError("Camera 'right' gives no more images. Check its cable."))
+    listener.wait_for(lambda seen: seen.errors)
+    left.hand(_frame("left", 5 * MS))
+    listener.wait_for(lambda seen: any("left" in result.frames for result in seen.results))
+    assert "right" in str(listener.errors[0])
+    assert pipeline.counters.processed == 1
+    assert not pipeline.finished
+
+
+def test_a_late_camera_delays_the_other_only_briefly(run):
+    left, right = (ScriptedSource(camera) for camera in making_feeds.cameras())
+    _, listener = run([left, right])
+    began = time.monotonic()
+    left.hand(_frame("left", 5 * MS))
+    listener.wait_for(lambda seen: any("left" in result.frames for result in seen.results))
+    assert time.monotonic() - began < 5
+    right.hand(_frame("right", 6 * MS))
+    listener.wait_for(lambda seen: any("right" in result.frames for result in seen.results))
+
+
+def test_the_newest_frame_wins_and_the_overwritten_one_is_counted():
+    groups = FrameGroups(["left", "right"], lossless=False)
+    groups.put(_frame("left", 0))
+    groups.put(_frame("left", 33 * MS))
+    groups.put(_frame("right", 34 * MS))
+    assert sorted(frame.time_ns for frame in groups.take(1)) == [33 * MS, 34 * MS]
+    assert groups.counts() == (3, 1)
+
+
+def test_frames_of_different_instants_are_not_joined():
+    groups = FrameGroups(["left", "right"], lossless=False)
+    groups.put(_frame("left", 0))
+    groups.put(_frame("right", 33 * MS))
+    assert [frame.camera for frame in groups.take(1)] == ["left"]
+    assert [frame.camera for frame in groups.take(1)] == ["right"]
+    assert groups.take(0.0) == []
+
+
+def test_without_loss_a_writer_waits_for_its_slot(no_thread_left):
+    groups = FrameGroups(["left"], lossless=True)
+    groups.put(_frame("left", 0))
+    writer = threading.Thread(target=groups.put, args=(_frame("left", 33 * MS),))
+    writer.start()
+    writer.join(0.05)
+    assert writer.is_alive()
+    assert [frame.time_ns for frame in groups.take(1)] == [0]
+    writer.join(10)
+    assert [frame.time_ns for frame in groups.take(1)] == [33 * MS]
+    assert groups.counts() == (2, 0)
+    groups.end("left")
+    assert groups.exhausted()
+    groups.close()
+    assert not groups.put(_frame("left", 66 * MS))
