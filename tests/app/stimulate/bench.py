@@ -1,4 +1,4 @@
-"""The control thread's work on a bench: fake clock, simulated device, a disk that obeys the test."""
+"""The control thread's work on a bench: fake clock, simulated device, a disk that obeys."""
 
 from __future__ import annotations
 

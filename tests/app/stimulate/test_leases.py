@@ -18,7 +18,10 @@ times = st.integers(0, 2**62)
 
 @given(times, times)
 def test_no_accepted_lease_lasts_longer_than_its_maximum_from_now(rests_on, now):
-    for lease, most_ns in ((OperatorLease(rests_on), 500 * MS), (PoseLease(rests_on, True), 100 * MS)):
+    for lease, most_ns in (
+        (OperatorLease(rests_on), 500 * MS),
+        (PoseLease(rests_on, True), 100 * MS),
+    ):
         try:
             check_not_from_future(lease, now)
         except LeaseRefused:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -17,11 +18,11 @@ def test_a_course_of_trains_is_due_when_the_protocol_says():
     assert train.pulses_total == 6
 
 
-@given(st.floats(0.1, 50), st.integers(1, 100), st.integers(1, 50), st.floats(10, 600))
+@given(st.floats(0.1, 50), st.integers(1, 20), st.integers(1, 10), st.floats(10, 600))
 def test_pulses_never_drift_nor_crowd(frequency, pulses, trains, interval):
     train = Train(frequency, pulses, trains, interval)
     due = [train.due_ns(index) for index in range(train.pulses_total)]
-    gaps = {round((b - a) / 1e9, 6) for a, b in zip(due, due[1:], strict=False)}
+    gaps = {round((b - a) / 1e9, 6) for a, b in pairwise(due)}
     assert due[0] == 0
     assert all(gap >= 1 / frequency - 1e-6 or gap == round(interval, 6) for gap in gaps)
     expected = trains * (pulses - 1) / frequency + (trains - 1) * interval
