@@ -1,0 +1,162 @@
+"""The command line: every capability without the window, for people and for programs.
+
+Exit status: 0 success, 1 the work failed, 2 wrong use. A failure is one sentence on the error
+stream that names what was wrong and what to do. Each command imports what it needs when it runs,
+so that the window is not kept waiting by what it does not use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from app.commands.output import Failure, show_failure
+from app.identity import RESEARCH_USE, program_version
+
+STIMULATOR_PROCESS = "stimulator-process"
+DOCTOR_PROBE = "doctor-probe"
+"""Hidden first words with which a frozen program starts its own further processes."""
+
+command_line = App(
+    name="coilpilot",
+    version=program_version,
+    help=f"Navigated transcranial magnetic stimulation. {RESEARCH_USE}",
+    result_action="return_value",
+)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
+Head = Annotated[
+    Path | None,
+    Parameter(name="--head", help="Folder of a prepared head; the default head if none."),
+]
+
+
+@command_line.default
+def window(
+    feed: Annotated[
+        Path | None, Parameter(name="--feed", help="Feed to replay; the practice feed if none.")
+    ] = None,
+    *,
+    head: Head = None,
+    sessions: Annotated[
+        Path | None, Parameter(name="--sessions", help="Folder for session files.")
+    ] = None,
+) -> int:
+    """Open the window: head, feed, simulated stimulator, ready to go.
+
+    Without a display the demo runs offscreen instead.
+    """
+    from app.commands.demo import run_demo
+    from app.commands.window import run_window
+    from app.widgets.display import has_display
+
+    if not has_display():
+        print("No display was found: the demo runs offscreen.", file=sys.stderr)  # noqa: T201
+        return run_demo(feed=feed, head=head, out=None, as_json=False)
+    return run_window(feed=feed, head=head, sessions=sessions)
+
+
+@command_line.command
+def demo(
+    *,
+    offscreen: Annotated[
+        bool, Parameter(negative="", help="Draw without a display, as fast as it goes.")
+    ] = False,
+    out: Annotated[Path | None, Parameter(help="Folder for what the demo writes.")] = None,
+    feed: Annotated[Path | None, Parameter(help="Feed to replay.")] = None,
+    head: Head = None,
+    json: Json = False,
+) -> int:
+    """Run the demo: an operator's session on the practice feed with the simulated stimulator.
+
+    With --offscreen it writes screenshots, a session file, a summary and a report into OUT.
+    """
+    from app.commands.demo import run_demo
+    from app.commands.window import run_window
+    from app.widgets.display import has_display
+
+    if offscreen or json or out is not None or not has_display():
+        return run_demo(feed=feed, head=head, out=out, as_json=json)
+    return run_window(feed=feed, head=head, sessions=None)
+
+
+@command_line.command
+def replay(
+    feed: Path,
+    *,
+    session: Annotated[
+        Path | None, Parameter(help="Record the poses in this new session file.")
+    ] = None,
+    speed: Annotated[str, Parameter(help="Multiple of real speed, or max.")] = "max",
+    poses: Annotated[
+        Path | None, Parameter(help="Write one row per body and frame: .csv or .jsonl.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Run the tracker on a feed and sum up what it found."""
+    from app.commands.replay import run_replay
+
+    return run_replay(feed, session=session, speed=speed, poses=poses, as_json=json)
+
+
+@command_line.command
+def export(
+    session: Path,
+    *,
+    to: Annotated[Literal["csv"], Parameter(help="Format to write.")],
+    out: Annotated[Path, Parameter(help="New or empty folder to write into.")] = Path("export"),
+    json: Json = False,
+) -> int:
+    """Write a session's pulses, poses and targets in another format."""
+    from app.commands.export import run_export
+
+    return run_export(session, to=to, out=out, as_json=json)
+
+
+@command_line.command
+def report(
+    session: Path,
+    *,
+    out: Annotated[Path | None, Parameter(help="HTML file; SESSION.html if none.")] = None,
+    json: Json = False,
+) -> int:
+    """Write a session's report as one HTML page."""
+    from app.commands.export import run_report
+
+    return run_report(session, out=out, as_json=json)
+
+
+@command_line.command
+def doctor(*, json: Json = False) -> int:
+    """Check this machine: graphics, cameras, disk, clock, resources; say what to do."""
+    from app.commands.doctor import run_doctor
+
+    return run_doctor(as_json=json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == [STIMULATOR_PROCESS]:
+        from app.stimulate.process import main as stimulator_process
+
+        return stimulator_process(words[1:])
+    if words[:1] == [DOCTOR_PROBE]:
+        from app.doctor_probes import main as probe
+
+        return probe(words[1:])
+    try:
+        status = command_line(words, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return 2
+    except Failure as failure:
+        return show_failure(failure)
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What each command does, a module each; ``app.__main__`` has the words."""

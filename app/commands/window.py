@@ -1,0 +1,55 @@
+"""``coilpilot``: the window on a feed, with the simulated stimulator, ready to go."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from app.commands.output import Failure
+from app.practice.equipment import Practice, practice
+from app.rig import Rig, RigError
+from app.session.errors import SessionError
+from app.session.new_session import new_session
+from app.subject.head import HeadError
+from tracking.frames import FrameSourceError
+
+
+def run_window(*, feed: Path | None, head: Path | None, sessions: Path | None) -> int:
+    """Open the window and run it until it is closed; exit status."""
+    from PySide6.QtWidgets import QApplication
+
+    from app.widgets.theme import apply_theme
+    from app.window import Window
+
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("Coilpilot")
+    apply_theme(application)
+    rig = open_rig(open_practice(feed, head, speed=1.0, loop=True), sessions)
+    window = Window(rig)
+    rig.start()
+    rig.stimulator.connect()
+    window.show()
+    return application.exec()
+
+
+def open_practice(
+    feed: Path | None, head: Path | None, *, speed: float | None, loop: bool
+) -> Practice:
+    """Make the equipment; :class:`Failure` with a sentence if that is not possible."""
+    try:
+        return practice(feed, head, speed=speed, loop=loop)
+    except (FrameSourceError, HeadError, RigError) as error:
+        raise Failure(str(error)) from error
+
+
+def open_rig(opened: Practice, sessions: Path | None) -> Rig:
+    """Make the rig with a new session file; :class:`Failure` if that is not possible."""
+    try:
+        session = new_session(
+            sessions, {"feed": opened.feed.description.name, "mode": opened.equipment.mode}
+        )
+        return Rig(opened.equipment, session)
+    except (SessionError, RigError) as error:
+        opened.playback.close()
+        raise Failure(str(error)) from error

@@ -1,0 +1,1 @@
+"""Practising without hardware: a recorded feed, the simulated stimulator, a scripted session."""

@@ -1,0 +1,1 @@
+"""Small widgets that several panels share. They show what they are given."""
