@@ -28,7 +28,7 @@ from render.primitives import Arc, Circle, Line, Point, Polygon, Primitive, Text
 
 DIAL_MM = 40.0
 """Distance that lies on the dial's rim, mm; what is farther is shown on the rim."""
-EXTENT = (-1.35, -1.72, 1.75, 1.30)
+EXTENT = (-1.40, -1.72, 1.78, 1.40)
 """Left, bottom, right and top of the drawing."""
 COIL_RADIUS = 0.15
 BAR_X = 1.42
