@@ -49,9 +49,7 @@ def test_tag_edges_lie_where_the_projection_puts_them(scene, turn):
     )
     canvas = np.full((camera.height, camera.width), 90.0, dtype=np.float32)
     draw_panels(canvas, view_of(camera), printed_panels(body), pose, np.array([0.0, -0.5, -0.8]))
-    offsets = np.array(
-        [edge_offsets(canvas, camera, pose, body.corners[tag]) for tag in (2, 3)]
-    )
+    offsets = np.array([edge_offsets(canvas, camera, pose, body.corners[tag]) for tag in (2, 3)])
     assert np.abs(offsets).max() < 0.012
 
 

@@ -32,7 +32,7 @@ def test_coil_is_never_faster_than_a_hand_moves_it():
     assert np.linalg.norm(path[0]) == pytest.approx(250, abs=5)
 
 
-@pytest.mark.parametrize("start, end", [(14.0, 30.0), (46.0, 56.0)])
+@pytest.mark.parametrize(("start", "end"), [(14.0, 30.0), (46.0, 56.0)])
 def test_coil_is_held_on_the_target(start, end):
     motion = coil_motion(np.random.default_rng(1))
     offset = motion.target_from_coil(np.arange(start, end, 0.01))
