@@ -53,12 +53,12 @@ class Still:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ScalpLook:
-    """How the scalp looks by how much it faces the viewer, in 256 steps.
+    """How the scalp looks by how much it faces the viewer, in 255 steps; step 0 is no scalp.
 
     Attributes
     ----------
     glow
-        (256, 3) float32, the scalp's own light, 0 to 255: its colour times its opacity.
+        (3, 256) float32, the scalp's own light, 0 to 255: its colour times its opacity.
     transmission
         (256,) float32, one minus its opacity.
     """
@@ -78,7 +78,8 @@ def scalp_look(
     facing = np.linspace(0.0, 1.0, 256)
     alpha = opacity + (rim_opacity - opacity) * (1.0 - facing) ** 2.5
     light = ambient + (1.0 - ambient) * facing
-    glow = 255.0 * np.asarray(colour) * (light * alpha)[:, None]
+    alpha[0] = 0.0
+    glow = 255.0 * np.asarray(colour)[:, None] * (light * alpha)
     return ScalpLook(glow.astype(np.float32), (1.0 - alpha).astype(np.float32))
 
 
@@ -109,13 +110,12 @@ def still_picture(
         picture[:] = behind.transpose(1, 2, 0)
         return Still(picture, behind.copy(), behind, opaque.depth, nothing, nothing)
     shows = (scalp.rgba[..., 3] > 0) & (scalp.depth < opaque.depth)
-    facing = scalp.rgba[..., 0]
-    transmission = np.where(shows, look.transmission[facing], np.float32(1.0))
-    facing = np.where(shows, facing, 0)
+    step = np.where(shows, np.maximum(scalp.rgba[..., 0], 1), 0)
+    transmission = look.transmission.take(step)
     planes = behind * transmission
     for channel in range(3):
         plane = planes[channel]
-        plane += np.where(shows, look.glow[:, channel][facing], np.float32(0.0))
+        plane += look.glow[channel].take(step)
         picture[..., channel] = plane + np.float32(0.5)
     scalp_depth = np.where(shows, scalp.depth, np.float32(1.0))
     return Still(picture, planes, behind, opaque.depth, scalp_depth, transmission)
