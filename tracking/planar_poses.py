@@ -32,9 +32,12 @@ def _of_tag(view: View, first: int) -> list[Placement]:
     frame, centre, size = _tag_frame(corners)
     half = size / 2
     square = np.array([[-half, half, 0], [half, half, 0], [half, -half, 0], [-half, -half, 0]])
-    _, turns, shifts, _ = cv2.solvePnPGeneric(
-        square, rays.reshape(-1, 1, 2), np.eye(3), np.zeros(4), flags=cv2.SOLVEPNP_IPPE_SQUARE
-    )
+    try:
+        _, turns, shifts, _ = cv2.solvePnPGeneric(
+            square, rays.reshape(-1, 1, 2), np.eye(3), np.zeros(4), flags=cv2.SOLVEPNP_IPPE_SQUARE
+        )
+    except cv2.error:  # a quadrangle so degenerate that it has no homography
+        return []
     placements = []
     for turn, shift in zip(turns, shifts, strict=True):
         camera_from_tag = np.asarray(cv2.Rodrigues(turn)[0], dtype=np.float64)

@@ -77,6 +77,8 @@ class _Fit:
     placement: Placement
     cost: float
     residual: FloatArray
+    scaled: FloatArray
+    """(M,) lengths of the residuals, in the noise of a large tag's corners."""
     information: FloatArray
 
 
@@ -117,7 +119,7 @@ def _solve_anew(views: Sequence[View], before: Placement | None) -> PoseSolution
     starts.sort(key=lambda start: _cost(residuals(views, start)[0], COARSE_HUBER_PX))
     fit, kept, dropped = _fit_without_outliers(views, starts[0])
     fits = [fit, *(_minimise(kept, start, COARSE_HUBER_PX) for start in starts[1:STARTS])]
-    costs = [_cost(one.residual, COARSE_HUBER_PX) for one in fits]
+    costs = [_huber_cost(one.scaled, COARSE_HUBER_PX) for one in fits]
     best = int(np.argmin(costs))
     limit = max(AMBIGUOUS_RATIO * costs[best], costs[best] + AMBIGUOUS_GAIN_PX2)
     rivals = [
@@ -146,7 +148,7 @@ def _solution(
         tags=len({tag for view in views for tag in view.tags}),
         cameras=len(views),
         rms_px=_rms(fit.residual),
-        covariance=np.asarray(_sigma(fit.residual) ** 2 * spread, dtype=np.float64),
+        covariance=np.asarray(_sigma(fit.scaled) ** 2 * spread, dtype=np.float64),
     )
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = fit.placement.rotation, fit.placement.translation
@@ -180,9 +182,10 @@ def _fit_without_outliers(
 
 
 def _worst_tag(fit: _Fit, views: Sequence[View]) -> tuple[str, int] | None:
-    errors = np.median(np.linalg.norm(fit.residual, axis=1).reshape(-1, 4), axis=1)
+    lengths = np.linalg.norm(fit.residual, axis=1)
+    errors, scaled = np.median(np.stack([lengths, fit.scaled]).reshape(2, -1, 4), axis=2)
     worst = int(np.argmax(errors))
-    if errors[worst] <= max(OUTLIER_PX, OUTLIER_SIGMAS * _sigma(fit.residual)):
+    if errors[worst] <= OUTLIER_PX or scaled[worst] <= OUTLIER_SIGMAS * _sigma(fit.scaled):
         return None
     names = [(view.camera.name, tag) for view in views for tag in view.tags]
     return names[worst]
@@ -190,7 +193,7 @@ def _worst_tag(fit: _Fit, views: Sequence[View]) -> tuple[str, int] | None:
 
 def _polish(views: Sequence[View], fit: _Fit) -> _Fit:
     """Go on with a Huber limit that suits the noise of the corners themselves."""
-    limit = min(2.5 * _sigma(fit.residual), COARSE_HUBER_PX)
+    limit = min(2.5 * _sigma(fit.scaled), COARSE_HUBER_PX)
     return _minimise(views, fit.placement, max(limit, 0.1), 1e-5)
 
 
@@ -222,13 +225,14 @@ def _linearise(
     views: Sequence[View], placement: Placement, huber: float
 ) -> tuple[_Fit, FloatArray]:
     residual, jacobian = residuals(views, placement)
-    length = np.hypot(residual[:, 0], residual[:, 1])
-    weights = huber / np.maximum(length, huber)
+    precision = np.concatenate([view.precision for view in views])
+    length = precision * np.hypot(residual[:, 0], residual[:, 1])
+    weights = precision**2 * huber / np.maximum(length, huber)
     flat = jacobian.reshape(-1, 6)
     weighted = (flat * np.repeat(weights, 2)[:, None]).T
     information = weighted @ flat
     gradient = weighted @ residual.reshape(-1)
-    return _Fit(placement, _huber_cost(length, huber), residual, information), gradient
+    return _Fit(placement, _huber_cost(length, huber), residual, length, information), gradient
 
 
 def _huber_cost(length: FloatArray, huber: float) -> float:
@@ -244,12 +248,11 @@ def _rms(residual: FloatArray) -> float:
     return float(np.sqrt(np.square(residual).sum(axis=1).mean()))
 
 
-def _sigma(residual: FloatArray) -> float:
-    """Corner noise per axis, px, from the median residual, for the freedom that the pose took."""
-    freedom = math.sqrt(residual.size / max(residual.size - 6, 1))
-    # The median length of a 2-D Gaussian error is 1.177 of its standard deviation.
-    middle = float(np.median(np.linalg.norm(residual, axis=1))) / 1.1774
-    return max(freedom * middle, LEAST_SIGMA_PX)
+def _sigma(scaled: FloatArray) -> float:
+    """Noise per axis of a large tag's corners, px; outliers count as four times the median."""
+    freedom = math.sqrt(2 * scaled.size / max(2 * scaled.size - 6, 1))
+    usual = np.minimum(scaled, 4.0 * float(np.median(scaled)))
+    return max(freedom * math.sqrt(float(np.square(usual).mean()) / 2), LEAST_SIGMA_PX)
 
 
 def _apart(first: _Fit, second: _Fit) -> bool:

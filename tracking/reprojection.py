@@ -19,6 +19,9 @@ from tracking.detection import TagObservation
 
 FloatArray = NDArray[np.float64]
 
+LARGE_TAG_PX = 36.0
+"""Width from which a tag's corners do not get better."""
+
 BEHIND_PX = 1e4
 """Residual of a point that would lie behind its camera."""
 
@@ -39,6 +42,8 @@ class View:
         (4 T, 3) corners in the body's frame, mm.
     pixels
         (4 T, 2) where they were seen.
+    precision
+        (4 T,) reciprocal of each corner's noise relative to that of a large tag.
     """
 
     camera: Camera
@@ -47,6 +52,7 @@ class View:
     tags: tuple[int, ...]
     points: FloatArray
     pixels: FloatArray
+    precision: FloatArray
 
     def without(self, tag: int) -> View:
         """Leave out `tag`."""
@@ -56,6 +62,7 @@ class View:
             tags=tuple(one for one in self.tags if one != tag),
             points=self.points[kept],
             pixels=self.pixels[kept],
+            precision=self.precision[kept],
         )
 
 
@@ -84,6 +91,7 @@ def views_of(
         if not own:
             continue
         camera = cameras[name]
+        pixels = np.stack([observation.corners for observation in own])
         extrinsics = camera.camera_from_world.as_matrix()
         views.append(
             View(
@@ -92,7 +100,8 @@ def views_of(
                 translation=extrinsics[:3, 3],
                 tags=tuple(observation.tag for observation in own),
                 points=np.concatenate([body.corners[observation.tag] for observation in own]),
-                pixels=np.concatenate([observation.corners for observation in own]),
+                pixels=pixels.reshape(-1, 2),
+                precision=np.repeat(_precision(pixels), 4),
             )
         )
     return tuple(views)
@@ -115,9 +124,24 @@ def residuals(views: Sequence[View], placement: Placement) -> tuple[FloatArray, 
         difference = view.pixels - pixels
         if behind.any():
             difference[behind] = BEHIND_PX
+            by_turn[behind] = by_shift[behind] = 0.0
         parts.append(difference)
         jacobians.append(np.concatenate([by_turn, by_shift], axis=2))
     return np.concatenate(parts), np.concatenate(jacobians)
+
+
+def _precision(quads: FloatArray) -> FloatArray:
+    """Precision (T,) of the corners of tags (T, 4, 2), 1 for a large tag.
+
+    On rendered tags the noise grows with the square of how narrow a tag appears: 0.026 px from
+    36 px on, 0.05 px at 28 px, 0.1 px at 18 px.
+    """
+    sides = quads - np.roll(quads, 1, axis=1)
+    longest = np.sqrt(np.square(sides).sum(axis=2).max(axis=1))
+    one, other = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
+    area = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]) / 2
+    width = area / np.maximum(longest, 1e-9)
+    return np.asarray(np.clip(width / LARGE_TAG_PX, 0.3, 1.0) ** 2, dtype=np.float64)
 
 
 def _project(camera: Camera, points: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -74,10 +74,23 @@ def test_the_jacobian_is_the_derivative_of_the_residual():
 
 
 def test_the_covariance_tells_the_scatter():
-    solutions = [solve_body_pose(HEAD, _observe(POSE, seed=k), CAMERAS, POSE) for k in range(150)]
-    errors = np.array([_errors(solution, POSE) for solution in solutions])
-    claimed = np.mean([solution.quality.covariance for solution in solutions], axis=0)
-    normalised = np.einsum("ni,ij,nj->n", errors, np.linalg.inv(claimed), errors)
+    exact = _observe(POSE, noise=0)
+    errors, claims = [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        seen = {
+            view.camera.name: [
+                TagObservation(tag, corners + rng.normal(0, 0.05, (4, 2)) / precision)
+                for tag, corners, precision in zip(
+                    view.tags, view.pixels.reshape(-1, 4, 2), view.precision[::4], strict=True
+                )
+            ]
+            for view in views_of(HEAD, exact, CAMERAS)
+        }
+        solution = solve_body_pose(HEAD, seen, CAMERAS, POSE)
+        errors.append(_errors(solution, POSE))
+        claims.append(solution.quality.covariance)
+    normalised = np.einsum("ni,nij,nj->n", errors, np.linalg.inv(claims), errors)
     assert 4.5 < normalised.mean() < 8.0  # a chi-square of six degrees of freedom has mean 6
 
 
