@@ -30,6 +30,11 @@ def feed(scene, tmp_path_factory):
     return out
 
 
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_feed_holds_videos_times_truth_and_description(feed, scene):
     assert [each.name for each in feed.parent.iterdir()] == [feed.name]
     description = read_description(feed / "feed.json")
@@ -40,10 +45,10 @@ def test_feed_holds_videos_times_truth_and_description(feed, scene):
         while video.read()[0]:
             count += 1
         video.release()
-        rows = list(csv.DictReader((feed / camera.times).open()))
+        rows = rows_of(feed / camera.times)
         assert count == FRAMES
         assert [int(row["frame"]) for row in rows] == list(range(FRAMES))
-    truth = list(csv.DictReader((feed / "truth.csv").open()))
+    truth = rows_of(feed / "truth.csv")
     assert len(truth) == FRAMES * 2 * 2
     times = {int(row["time_ns"]) for row in truth}
     for camera in scene.cameras:
@@ -51,7 +56,7 @@ def test_feed_holds_videos_times_truth_and_description(feed, scene):
 
 
 def test_truth_gives_the_poses_that_were_rendered(feed, scene):
-    row = next(csv.DictReader((feed / "truth.csv").open()))
+    row = rows_of(feed / "truth.csv")[0]
     pose = scene.body_poses(np.array([int(row["time_ns"]) * 1e-9]))[row["body"]][0]
     written = [float(row[axis]) for axis in ("x", "y", "z")]
     np.testing.assert_allclose(written, pose.translation, atol=1e-6)
