@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -37,10 +36,11 @@ def _simulated(options: Options) -> StimulatorDriver:
 
 def file_wire_log(path: Path) -> WireLog:
     """Append each command to `path` as a line ``time_ns command``, at once."""
-    stream = path.open("ab", buffering=0)
+    path.touch()
 
     def log(command: str, time_ns: int) -> None:
-        os.write(stream.fileno(), f"{time_ns} {command}\n".encode())
+        with path.open("ab", buffering=0) as stream:
+            stream.write(f"{time_ns} {command}\n".encode())
 
     return log
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.stimulate.messages import (
@@ -103,6 +103,7 @@ bodies = st.dictionaries(st.sampled_from(keys), values, max_size=3)
 almost = st.builds(lambda kind, body: json.dumps({**body, "type": kind}).encode(), kinds, bodies)
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=100) | almost)
 def test_no_line_does_worse_than_be_refused(line):
     try:

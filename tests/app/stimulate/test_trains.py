@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.stimulate.trains import Train, TrainError, check_device
@@ -18,6 +18,7 @@ def test_a_course_of_trains_is_due_when_the_protocol_says():
     assert train.pulses_total == 6
 
 
+@settings(max_examples=50)
 @given(st.floats(0.1, 50), st.integers(1, 20), st.integers(1, 10), st.floats(10, 600))
 def test_pulses_never_drift_nor_crowd(frequency, pulses, trains, interval):
     train = Train(frequency, pulses, trains, interval)
