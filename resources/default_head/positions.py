@@ -20,6 +20,8 @@ from vtkmodules.vtkFiltersCore import vtkCutter, vtkStripper
 from render.surface import Surface
 
 FloatArray = NDArray[np.float64]
+_FINE = 0.05
+"""Spacing of the points of a tape, mm."""
 _STEPS = 50
 """Rounds for Cz, which must halve both the sagittal and the coronal tape; about 6 suffice."""
 
@@ -84,13 +86,14 @@ class Tape:
         points = vtk_to_numpy(cut.GetPoints().GetData()).astype(np.float64)
         offsets = vtk_to_numpy(cut.GetLines().GetOffsetsArray())
         ids = vtk_to_numpy(cut.GetLines().GetConnectivityArray())
-        loops = [points[ids[a : b - 1]] for a, b in pairwise(offsets)]
-        return min(loops, key=lambda loop: sum(_gap(loop, p) for p in (start, via, end)))
+        loops = [points[ids[a:b]] for a, b in pairwise(offsets)]
+        nearest = min(loops, key=lambda loop: sum(_gap(loop, p) for p in (start, via, end)))
+        return _finely(nearest)[:-1]
 
 
 def share(line: FloatArray, fraction: float) -> FloatArray:
     """Give the point at `fraction` of the length of `line` (K, 3)."""
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    along = _lengths(line)
     return np.array([np.interp(fraction * along[-1], along, line[:, k]) for k in range(3)])
 
 
@@ -134,6 +137,19 @@ def _vertex(tape: Tape, scalp: Surface, landmarks: Mapping[str, FloatArray]) -> 
             return moved
         cz = moved
     raise TapeError("Cz does not settle. Check the four landmarks.")
+
+
+def _lengths(line: FloatArray) -> FloatArray:
+    """Length of `line` up to each of its points."""
+    steps = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _finely(line: FloatArray) -> FloatArray:
+    """Give `line` with points every :data:`_FINE`, so that its nearest point is near enough."""
+    along = _lengths(line)
+    places = np.linspace(0, along[-1], int(along[-1] / _FINE) + 2)
+    return np.column_stack([np.interp(places, along, line[:, k]) for k in range(3)])
 
 
 def _split(line: FloatArray, point: FloatArray) -> tuple[FloatArray, FloatArray]:
