@@ -100,6 +100,8 @@ class Rig:
         What it is made of. The sources belong to the rig from here on.
     session
         The new session file; the recorder takes it over.
+    stimulator_arguments
+        Further arguments of the stimulator's process.
 
     Raises
     ------
@@ -107,7 +109,13 @@ class Rig:
         If head or coil body is not among the bodies.
     """
 
-    def __init__(self, equipment: Equipment, session: SessionWriter) -> None:
+    def __init__(
+        self,
+        equipment: Equipment,
+        session: SessionWriter,
+        *,
+        stimulator_arguments: Sequence[str] = (),
+    ) -> None:
         names = {body.name for body in equipment.bodies}
         for needed in (HEAD, COIL_BODY):
             if needed not in names:
@@ -151,7 +159,7 @@ class Rig:
             surfaces,
             self._on_pulse_pose,
         )
-        self.stimulator = StimulatorClient(self._on_stimulator)
+        self.stimulator = StimulatorClient(self._on_stimulator, stimulator_arguments)
         self._record_setup(setup)
 
     @property
@@ -168,11 +176,6 @@ class Rig:
     def bodies(self) -> tuple[str, ...]:
         """Names of the tracked bodies."""
         return tuple(body.name for body in self.equipment.bodies)
-
-    @property
-    def camera_names(self) -> tuple[str, ...]:
-        """Names of the cameras."""
-        return tuple(camera.name for camera in self.equipment.cameras)
 
     @property
     def body_of_tag(self) -> dict[int, str]:

@@ -28,8 +28,8 @@ from app.navigate.bullseye_panel import BullseyePanel
 from app.navigate.camera_panel import CameraPanel
 from app.navigate.guidance_panel import GuidancePanel
 from app.navigate.latency import LatencyLog
-from app.navigate.readings import body_reading, bullseye_reading, guidance_readings, state_reading
-from app.navigate.scene_panel import ScenePanel
+from app.navigate.readings import body_reading, bullseye_reading, guidance_readings
+from app.navigate.scene_panel import ScenePanel, SceneView
 from app.navigate.tracking_panel import TrackingPanel
 from app.plan.target_panel import TargetPanel
 from app.rig import Rig
@@ -37,6 +37,7 @@ from app.session.pulses_panel import PulsesPanel
 from app.stimulate.stimulate_panel import StimulateActions, StimulatePanel
 from app.widgets.theme import number_font, set_colour
 from render import palette
+from render.bullseye import Bullseye
 from render.markers import Hit
 from render.markers import Target as DrawnTarget
 from render.scene import HeadScene
@@ -66,13 +67,14 @@ class Window(QMainWindow):
         self._pictures_ns = 0
         self._hits_ns = 0
         self._hits_drawn = 0
+        self._drawn_bullseye: Bullseye | None = None
         self.setWindowTitle(f"{NAME} – {rig.mode} – {RESEARCH_USE}")
         self._scene_panel = ScenePanel(self._scene, self.latency)
         self._bullseye = BullseyePanel()
         self._guidance = GuidancePanel()
         self._tracking = TrackingPanel(rig.bodies)
         self._cameras = {
-            camera: CameraPanel(camera, rig.body_of_tag) for camera in rig.camera_names
+            camera.name: CameraPanel(camera, rig.body_of_tag) for camera in rig.equipment.cameras
         }
         self._pulses = PulsesPanel(rig.start_ns)
         self._stimulate = StimulatePanel(_actions(rig))
@@ -94,9 +96,14 @@ class Window(QMainWindow):
         self._lease_timer.start(LEASE_INTERVAL_MS)
 
     @property
-    def scene_view(self) -> QWidget:
+    def scene_view(self) -> SceneView:
         """The 3-D picture."""
         return self._scene_panel.view
+
+    def turn_view(self, right_px: float, down_px: float) -> None:
+        """Turn the head as dragging by so many pixels does."""
+        self._scene.orbit(right_px, down_px)
+        self._scene_panel.view.invalidate()
 
     @property
     def frames_drawn(self) -> int:
@@ -111,10 +118,9 @@ class Window(QMainWindow):
         if now_ns - self._pictures_ns < PICTURE_INTERVAL_NS:
             return
         self._pictures_ns = now_ns
-        self._guidance.show_readings(
-            state_reading(navigation, now_ns), guidance_readings(navigation, now_ns)
-        )
-        self._bullseye.show_bullseye(bullseye_reading(navigation, now_ns))
+        self._guidance.show_readings(guidance_readings(navigation, now_ns))
+        self._drawn_bullseye = bullseye_reading(navigation, now_ns, self._drawn_bullseye)
+        self._bullseye.show_bullseye(self._drawn_bullseye)
         self._show_tracking(now_ns)
         self._stimulate.show_reading(self._rig.stimulator_reading(now_ns))
         rows = self._rig.pulse_log.rows
@@ -219,6 +225,7 @@ class Window(QMainWindow):
         self._stop.setAccessibleName("Stop stimulation")
         self._stop.setToolTip("Stop pulses and disarm at once (Esc)")
         self._stop.setMinimumSize(190, 48)
+        self._stop.setFont(number_font(20))
         self._stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         line = QHBoxLayout()
         line.setSpacing(10)
@@ -231,18 +238,19 @@ class Window(QMainWindow):
 
     def _left_column(self) -> QWidget:
         column = QWidget()
-        column.setFixedWidth(290)
+        column.setFixedWidth(280)
         layout = QVBoxLayout(column)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         for panel in self._cameras.values():
-            layout.addWidget(panel, 1)
+            layout.addWidget(panel)
         layout.addWidget(_titled("Tracking", self._tracking))
+        layout.addStretch(1)
         return column
 
     def _right_column(self) -> QWidget:
         column = QWidget()
-        column.setFixedWidth(310)
+        column.setFixedWidth(350)
         layout = QVBoxLayout(column)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

@@ -60,15 +60,11 @@ def _folder(out: Path | None) -> Path:
 
 
 def _work_the_window(rig: Rig, folder: Path) -> tuple[list[Path], float | None]:
-    from PySide6.QtWidgets import QApplication
-
     from app.practice.script import ScriptedOperator
-    from app.widgets.theme import apply_theme
+    from app.widgets.application import open_application
     from app.window import Window
 
-    application = QApplication.instance() or QApplication(sys.argv[:1])
-    assert isinstance(application, QApplication)
-    apply_theme(application)
+    application = open_application()
     window = Window(rig)
     window.resize(*SIZE)
     window.show()

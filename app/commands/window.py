@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from app.commands.output import Failure
@@ -16,15 +15,10 @@ from tracking.frames import FrameSourceError
 
 def run_window(*, feed: Path | None, head: Path | None, sessions: Path | None) -> int:
     """Open the window and run it until it is closed; exit status."""
-    from PySide6.QtWidgets import QApplication
-
-    from app.widgets.theme import apply_theme
+    from app.widgets.application import open_application
     from app.window import Window
 
-    application = QApplication.instance() or QApplication(sys.argv[:1])
-    assert isinstance(application, QApplication)
-    application.setApplicationName("Coilpilot")
-    apply_theme(application)
+    application = open_application()
     rig = open_rig(open_practice(feed, head, speed=1.0, loop=True), sessions)
     window = Window(rig)
     rig.start()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.widgets import theme
 from app.widgets.pictures import fitted, qimage
 from render import palette
+from tracking.cameras import Camera
 from tracking.detection import TagObservation
 
 _COLOURS = {"head": palette.SKY_BLUE, "coil_body": palette.ORANGE}
@@ -19,18 +20,20 @@ _COLOURS = {"head": palette.SKY_BLUE, "coil_body": palette.ORANGE}
 class CameraPanel(QWidget):
     """Shows the newest frame of one camera."""
 
-    def __init__(self, camera: str, body_of_tag: dict[int, str]) -> None:
+    def __init__(self, camera: Camera, body_of_tag: dict[int, str]) -> None:
         super().__init__()
-        self._camera = camera
+        self._shape = camera.height / camera.width
+        self._camera = camera.name
         self._body_of_tag = body_of_tag
         self._image: NDArray[np.uint8] | None = None
         self._tags: tuple[TagObservation, ...] = ()
-        self._age_ms: float | None = None
         self._stale = True
         self.setMinimumSize(200, 112)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(f"Camera {camera}")
-        self.setToolTip(f"Camera {camera}: blue tags belong to the head, orange tags to the coil")
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setAccessibleName(f"Camera {camera.name}")
+        self.setToolTip("Tags of the head are blue, tags of the coil orange")
 
     def show_frame(
         self, image: NDArray[np.uint8], tags: tuple[TagObservation, ...], *, stale: bool
@@ -42,7 +45,10 @@ class CameraPanel(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: D102
-        return QSize(288, 162)
+        return QSize(288, self.heightForWidth(288))
+
+    def heightForWidth(self, width: int) -> int:  # noqa: D102
+        return round(width * self._shape)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: D102
         painter = QPainter(self)

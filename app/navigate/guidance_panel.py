@@ -1,11 +1,11 @@
-"""The guidance numbers in large digits, and the word that sums them up."""
+"""The guidance numbers in large digits."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from app.navigate.readings import GuidanceReadings, StateReading
+from app.navigate.readings import GuidanceReadings
 from app.widgets.theme import caption, number_font, set_colour
 
 _ROWS = (
@@ -23,10 +23,6 @@ class GuidancePanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._state = QLabel("")
-        self._state.setFont(number_font(26))
-        self._state.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._state.setAccessibleName("Coil state")
         grid = QGridLayout()
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(1)
@@ -48,12 +44,10 @@ class GuidancePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
         layout.setSpacing(2)
-        layout.addWidget(self._state)
         layout.addLayout(grid)
 
-    def show_readings(self, state: StateReading, readings: GuidanceReadings) -> None:
-        """Show the word and the numbers of one moment."""
-        _put(self._state, f"{state.symbol}  {state.word}", state.colour)
+    def show_readings(self, readings: GuidanceReadings) -> None:
+        """Show the numbers of one moment."""
         for name, (value, mark) in self._values.items():
             reading = getattr(readings, name)
             _put(value, reading.value, reading.colour)

@@ -121,41 +121,22 @@ def body_reading(
     state = TrackingState.LOST if pose is None else pose.state
     if seen is None or (state is not TrackingState.AMBIGUOUS and _too_old(seen, now_ns)):
         state = TrackingState.LOST
-    details = ["not seen yet" if seen is None else f"seen {_age(now_ns - seen.time_ns)} ago"]
+    details = ["not seen yet" if seen is None else f"{_age(now_ns - seen.time_ns)} ago"]
     if pose is not None and pose.quality is not None and state is not TrackingState.LOST:
         details.append(f"{pose.quality.corners} corners")
-        details.append(f"residual {pose.quality.rms_px:.2f} px")
+        details.append(f"{pose.quality.rms_px:.2f} px")
     symbol, colour = _STATES[state]
     return BodyReading(
         symbol, BODY_NAMES.get(name, name), state.value.upper(), " · ".join(details), colour
     )
 
 
-@dataclass(frozen=True, slots=True)
-class StateReading:
-    """The one word of the guidance panel, with its shape and colour."""
+def bullseye_reading(navigation: Navigation | None, now_ns: int, last: Bullseye | None) -> Bullseye:
+    """Give the bullseye to draw at `now_ns`; an empty one that says LOST without a fresh pose.
 
-    symbol: str
-    word: str
-    colour: str
-
-
-_WORDS = {
-    GuidanceState.ON_TARGET: StateReading("◉", "ON TARGET", palette.GREEN),
-    GuidanceState.NEAR: StateReading("◎", "NEAR", palette.YELLOW),
-    GuidanceState.OFF_TARGET: StateReading("○", "OFF TARGET", palette.ORANGE),
-    GuidanceState.LOST: StateReading("✕", "LOST", palette.VERMILION),
-}
-
-
-def state_reading(navigation: Navigation | None, now_ns: int) -> StateReading:
-    """Give the word that tells the operator where the coil is at `now_ns`."""
-    state = GuidanceState.LOST if navigation is None else navigation.state(now_ns)
-    return _WORDS[state]
-
-
-def bullseye_reading(navigation: Navigation | None, now_ns: int) -> Bullseye:
-    """Give the bullseye to draw at `now_ns`; an empty one that says LOST without a fresh pose."""
+    `last` is the one that was drawn before: its hint is kept while it is still good, so that the
+    words do not flicker.
+    """
     state = GuidanceState.LOST if navigation is None else navigation.state(now_ns)
     tolerance = Tolerance() if navigation is None else navigation.setup.tolerance
     guidance = None if navigation is None or state is GuidanceState.LOST else navigation.guidance
@@ -168,9 +149,10 @@ def bullseye_reading(navigation: Navigation | None, now_ns: int) -> Bullseye:
             tilt_y=guidance.tilt_y,
             twist=guidance.twist_error,
             scalp_gap=navigation.scalp_distance,
+            offset_z=guidance.offset_z,
         )
     drawn = DrawnTolerance(tolerance.position, tolerance.tilt, tolerance.twist)
-    return bullseye(deviation, drawn, state)
+    return bullseye(deviation, drawn, state, None if last is None else last.hint.kind)
 
 
 def _too_old(seen: BodyPose, now_ns: int) -> bool:

@@ -70,39 +70,41 @@ class ScriptedOperator(QObject):
 
     def _script(self) -> Iterator[Condition]:
         yield lambda: self._rig.navigator.newest_frames is not None
+        yield self._can_press("connect")
         self._press("connect")
-        yield lambda: self._reading().connected
+        yield self._can_press("set-intensity")
         self._press("set-intensity")
         yield self._in_state(GuidanceState.NEAR, GuidanceState.ON_TARGET)
         self.screenshot("near")
         self._press("armed")
-        yield lambda: self._reading().state == "READY"
+        yield self._can_tick("fire-on-target")
         self._tick("fire-on-target", True)
         yield lambda: len(self._rig.pulse_log.rows) >= PULSES_ON_TARGET
         self._tick("fire-on-target", False)
-        yield lambda: self._reading().permitted
+        yield self._can_press("fire")
         self._press("fire")
         yield lambda: len(self._rig.pulse_log.rows) > PULSES_ON_TARGET
-        yield lambda: self._reading().permitted
-        yield from self._train()
+        yield from self._train("on-target")
         yield self._in_state(GuidanceState.OFF_TARGET)
         self.screenshot("off-target")
         yield self._in_state(GuidanceState.LOST)
         yield _after(0.5)
         self.screenshot("lost")
-        yield lambda: self._reading().state == "STANDBY"
+        # Tracking was lost, so the stimulator has disarmed itself.
+        yield lambda: not self._reading().armed
         yield self._in_state(GuidanceState.ON_TARGET)
         self._press("armed")
-        yield lambda: self._reading().permitted
-        yield from self._train()
+        yield from self._train("again-on-target")
 
-    def _train(self) -> Iterator[Condition]:
+    def _train(self, picture: str) -> Iterator[Condition]:
+        """Give a train, with a screenshot of its middle, once that is permitted."""
         self._find(QDoubleSpinBox, "Frequency").setValue(TRAIN_HZ)
         self._find(QSpinBox, "Pulses per train").setValue(TRAIN_PULSES)
+        yield self._can_press("start-train")
         before = len(self._rig.pulse_log.rows)
         self._press("start-train")
         yield lambda: len(self._rig.pulse_log.rows) >= before + TRAIN_PULSES // 2
-        self.screenshot(f"train-{1 + sum(p.name.startswith('train') for p in self.screenshots)}")
+        self.screenshot(picture)
         yield lambda: self._reading().state != "TRAIN"
 
     def screenshot(self, name: str) -> None:
@@ -122,15 +124,28 @@ class ScriptedOperator(QObject):
         return reached
 
     def _press(self, name: str) -> None:
+        self._button(name).click()
+
+    def _can_press(self, name: str) -> Condition:
+        return lambda: self._button(name).isEnabled()
+
+    def _button(self, name: str) -> QPushButton:
         button = self._window.findChild(QPushButton, name)
-        assert isinstance(button, QPushButton)
-        button.click()
+        assert isinstance(button, QPushButton), f"the window has no button {name}"
+        return button
 
     def _tick(self, name: str, on: bool) -> None:
-        box = self._window.findChild(QCheckBox, name)
-        assert isinstance(box, QCheckBox)
+        box = self._box(name)
         if box.isChecked() != on:
             box.click()
+
+    def _can_tick(self, name: str) -> Condition:
+        return lambda: self._box(name).isEnabled()
+
+    def _box(self, name: str) -> QCheckBox:
+        box = self._window.findChild(QCheckBox, name)
+        assert isinstance(box, QCheckBox), f"the window has no box {name}"
+        return box
 
     def _find(self, kind: type[_Widget], name: str) -> _Widget:
         found = [box for box in self._window.findChildren(kind) if box.accessibleName() == name]

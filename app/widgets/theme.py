@@ -21,7 +21,6 @@ STOP = "#c62828"
 STOP_EDGE = "#ff6f60"
 
 _SHEET = f"""
-QWidget {{ font-size: 13px; }}
 QGroupBox {{
     border: 1px solid {EDGE}; border-radius: 6px; margin-top: 16px; padding: 6px;
 }}
@@ -38,17 +37,20 @@ QPushButton:pressed, QPushButton:checked {{ background: {PRESSED}; }}
 QPushButton:disabled {{ color: {FAINT}; border-color: {RAISED}; }}
 QPushButton#stop {{
     background: {STOP}; color: white; border: 2px solid {STOP_EDGE};
-    font-size: 20px; font-weight: 800; border-radius: 8px;
+    border-radius: 8px;
 }}
 QPushButton#stop:pressed {{ background: {STOP_EDGE}; }}
 QPushButton#armed:checked {{
     background: {palette.ORANGE}; color: black; font-weight: 700;
 }}
-QSpinBox, QDoubleSpinBox, QComboBox {{
-    background: {SUNKEN}; border: 1px solid {EDGE}; border-radius: 4px;
-    padding: 3px 6px; min-height: 22px;
+QCheckBox::indicator {{
+    width: 16px; height: 16px; border: 1px solid {palette.MUTED}; border-radius: 3px;
+    background: {SUNKEN};
 }}
-QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{ border: 2px solid {palette.SKY_BLUE}; }}
+QCheckBox::indicator:checked {{ background: {palette.ORANGE}; border-color: {palette.ORANGE}; }}
+QCheckBox::indicator:disabled {{ border-color: {FAINT}; }}
+QCheckBox:disabled {{ color: {FAINT}; }}
+QCheckBox:focus {{ color: {palette.SKY_BLUE}; }}
 QTableView {{
     background: {SUNKEN}; gridline-color: {RAISED};
     border: 1px solid {EDGE}; alternate-background-color: {SURFACE};
@@ -63,6 +65,7 @@ QToolTip {{ background: {RAISED}; color: {palette.TEXT}; border: 1px solid {EDGE
 def apply_theme(application: QApplication) -> None:
     """Give `application` its style, palette and font sizes."""
     application.setStyle("Fusion")
+    application.setFont(text_font(13))
     colours = QPalette()
     for role, colour in (
         (QPalette.ColorRole.Window, SURFACE),
@@ -86,10 +89,16 @@ def apply_theme(application: QApplication) -> None:
     application.setStyleSheet(_SHEET)
 
 
-def number_font(pixels: int) -> QFont:
-    """Give a bold font whose digits are equally wide, so that numbers do not dance."""
+def text_font(pixels: int) -> QFont:
+    """Give the font of words."""
     font = QFont()
     font.setPixelSize(pixels)
+    return font
+
+
+def number_font(pixels: int) -> QFont:
+    """Give a bold font whose digits are equally wide, so that numbers do not dance."""
+    font = text_font(pixels)
     font.setWeight(QFont.Weight.Bold)
     font.setFeature(QFont.Tag("tnum"), 1)
     return font

@@ -29,7 +29,18 @@ class Benchmark:
     measures: str
 
 
-BENCHMARKS = (Benchmark("head", "tests.benchmarks.head", "loading the default head"),)
+BENCHMARKS = (
+    Benchmark("head", "tests.benchmarks.head", "loading the default head"),
+    Benchmark("start", "tests.benchmarks.start", "process start to usable window"),
+    Benchmark("drawing", "tests.benchmarks.drawing", "pictures a second of the 3-D view"),
+    Benchmark(
+        "latency", "tests.benchmarks.tracking_latency", "capture to drawn pose, drops, memory"
+    ),
+    Benchmark("train", "tests.benchmarks.train", "a 20 Hz train of 200, pose at each pulse"),
+    Benchmark(
+        "permission", "tests.benchmarks.permission", "permission when the cameras fall silent"
+    ),
+)
 
 
 def run(benchmark: Benchmark) -> report.Outcome:
