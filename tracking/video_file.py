@@ -17,6 +17,9 @@ from tracking.frames import FrameSourceError
 
 MP4_SUFFIXES = {".mp4", ".m4v", ".mov"}
 
+PLANAR_YUV = int.from_bytes(b"I420", "little")
+"""Code of pixel formats whose first plane is the luma, as `cv2.CAP_PROP_CODEC_PIXEL_FORMAT`."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoProperties:
@@ -46,6 +49,11 @@ class VideoReader:
             raise FrameSourceError(
                 f"{path} cannot be opened as a video. Copy or record the feed anew."
             )
+        if int(self._capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) == PLANAR_YUV:
+            # The way through colour costs as much again as decoding. OpenCV then hands out the
+            # first plane as it is, and says with each frame that it does not know the others.
+            cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+            self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
 
     @property
     def properties(self) -> VideoProperties:
@@ -57,7 +65,7 @@ class VideoReader:
         )
 
     def read(self) -> NDArray[np.uint8]:
-        """Decode the next frame, (height, width) grey.
+        """Decode the next frame, (height, width) grey: the luma as it was encoded.
 
         Raises
         ------
