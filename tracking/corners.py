@@ -35,8 +35,8 @@ SIDE_SHARE = (0.12, 0.88)
 """Part of a side that is used: near the corners the neighbouring side disturbs."""
 
 STEP_PX = 0.5
-HALF_WIDTHS_PX = (3.0, 2.0)
-"""Half the length of the profiles, pass by pass."""
+FIRST_HALF_WIDTH_PX, LAST_HALF_WIDTH_PX = 3.0, 2.0
+"""Half the length of the profiles in the two passes."""
 
 HALF_WIDTH_MODULES = 0.8
 """Profiles must not reach the first row of bits: their limit in tag modules."""
@@ -67,13 +67,12 @@ def refine_corners(
     if not observations:
         return []
     found = _points(np.array([observation.corners for observation in observations]))
-    corners, valid = found, np.ones(len(found), dtype=bool)
-    for half_width in HALF_WIDTHS_PX:
-        edge, clear = _edge_points(image, corners, half_width)
-        valid &= (np.count_nonzero(clear, axis=2) >= PROFILES // 2).all(axis=1)
-        if half_width != HALF_WIDTHS_PX[-1]:
-            # A tag of which this fails is not valid: it only has to stay among the numbers.
-            corners = np.where(valid[:, None], _meeting_points(*_lines(edge, clear)), found)
+    edge, clear = _edge_points(image, found, FIRST_HALF_WIDTH_PX)
+    valid = _enough(clear)
+    # Where this fails the tag is not valid; it only has to stay among the numbers.
+    corners = np.where(valid[:, None], _meeting_points(*_lines(edge, clear)), found)
+    edge, clear = _edge_points(image, corners, LAST_HALF_WIDTH_PX)
+    valid &= _enough(clear)
     undistorted = _points(camera.undistort(_pairs(edge))).reshape(edge.shape)
     rays = _pairs(_meeting_points(*_lines(undistorted, clear)))
     refined = camera.project(np.column_stack([rays, np.ones(len(rays))])).reshape(-1, 4, 2)
@@ -109,6 +108,11 @@ def _edge_points(
     return centres + shift * outwards[..., None], strongest.reshape(centres.shape) >= LEAST_GRADIENT
 
 
+def _enough(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tags (N,) of whose sides at least half the edge points are clear."""
+    return np.asarray((np.count_nonzero(clear, axis=2) >= PROFILES // 2).all(axis=1))
+
+
 def _rises(
     image: GreyImage, centres: Points, outwards: Points, offsets: FloatArray
 ) -> NDArray[np.float32]:
@@ -118,9 +122,10 @@ def _rises(
     """
     across = (outwards[..., None] * offsets).astype(np.complex64)
     samples = centres.astype(np.complex64)[..., None] + across[:, :, None]
-    # OpenCV's map has at most 32767 rows and columns: a profile each row.
-    maps = samples.view(np.float32).reshape(-1, len(offsets), 2)
-    values = cv2.remap(image, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # OpenCV's maps have at most 32767 rows and columns: a profile each row.
+    samples = samples.reshape(-1, len(offsets))
+    x, y = np.ascontiguousarray(samples.real), np.ascontiguousarray(samples.imag)
+    values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     levels = values.astype(np.float32)
     return np.asarray(levels[:, 1:] - levels[:, :-1])
 

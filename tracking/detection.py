@@ -67,9 +67,9 @@ class Region:
         """
         if not np.isfinite(pixels).all():
             return None
-        low, high = pixels.min(axis=0) - margin, pixels.max(axis=0) + margin
-        left, top = max(0, int(low[0])), max(0, int(low[1]))
-        right, bottom = min(width, int(high[0]) + 1), min(height, int(high[1]) + 1)
+        (low_x, low_y), (high_x, high_y) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+        left, top = max(0, int(low_x - margin)), max(0, int(low_y - margin))
+        right, bottom = min(width, int(high_x + margin) + 1), min(height, int(high_y + margin) + 1)
         return cls(left, top, right, bottom) if left < right and top < bottom else None
 
 

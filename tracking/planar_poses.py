@@ -1,35 +1,33 @@
 """Both poses that a single flat tag allows, for every tag that is seen.
 
-In: views of a body. Out: candidate placements of the body in ``world``, two per tag and camera.
+In: the sighting of a body. Out: candidate placements of the body in ``world``, two per tag and
+camera.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.reprojection import Placement, View
+from tracking.reprojection import Placement, Sighting
 
 FloatArray = NDArray[np.float64]
 
 
-def planar_placements(views: Sequence[View]) -> list[Placement]:
+def planar_placements(sighting: Sighting) -> list[Placement]:
     """Candidates for ``world_from_body`` from each tag on its own (IPPE for squares)."""
     return [
         placement
-        for view in views
-        for index in range(len(view.tags))
-        for placement in _of_tag(view, 4 * index)
+        for first in range(0, len(sighting.points), 4)
+        for placement in _of_tag(sighting, first)
     ]
 
 
-def _of_tag(view: View, first: int) -> list[Placement]:
-    corners = view.points[first : first + 4]
-    rays = view.camera.undistort(view.pixels[first : first + 4])
-    frame, centre, size = _tag_frame(corners)
+def _of_tag(sighting: Sighting, first: int) -> list[Placement]:
+    rays = sighting.rays[first : first + 4]
+    world_from_camera = sighting.rotations[first].T
+    frame, centre, size = _tag_frame(sighting.points[first : first + 4])
     half = size / 2
     square = np.array([[-half, half, 0], [half, half, 0], [half, -half, 0], [-half, -half, 0]])
     try:
@@ -45,8 +43,8 @@ def _of_tag(view: View, first: int) -> list[Placement]:
         offset = np.asarray(shift, dtype=np.float64).reshape(3) - camera_from_body @ centre
         placements.append(
             Placement(
-                view.rotation.T @ camera_from_body,
-                view.rotation.T @ (offset - view.translation),
+                world_from_camera @ camera_from_body,
+                world_from_camera @ (offset - sighting.translations[first]),
             )
         )
     return [one for one in placements if np.isfinite(one.translation).all()]

@@ -23,7 +23,7 @@ from tracking.cameras import Camera
 from tracking.detection import TagObservation
 from tracking.planar_poses import planar_placements
 from tracking.poses import PoseQuality, TrackingState
-from tracking.reprojection import Placement, View, residuals, views_of
+from tracking.reprojection import Placement, Sighting, residuals, sighting_of
 
 FloatArray = NDArray[np.float64]
 
@@ -47,6 +47,14 @@ GOOD_RMS_PX = 1.0
 """Residual below which the pose found from the prior is taken without looking for others."""
 
 STARTS = 6
+
+COARSE_GAIN = 1e-2
+FINE_GAIN = 1e-5
+"""Part of the cost by which a step must be expected to lower it, to be taken at all. With the
+finer one a pose ends less than a twentieth of its standard deviation beside the minimum."""
+
+LEAST_TURN, LEAST_SHIFT = 1e-7, 1e-4
+"""Step (rad, mm) that is not worth taking: far below what any corner noise makes."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,12 +82,19 @@ class PoseSolution:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Fit:
+    """A placement and the robust least squares problem linearised there.
+
+    `residual` (M, 2) px, its `jacobian` (2 M, 6), `scaled` (M,) the lengths of the residuals in
+    the noise of a large tag's corners; `cost`, `information` and `gradient` with Huber weights.
+    """
+
     placement: Placement
-    cost: float
     residual: FloatArray
+    jacobian: FloatArray
     scaled: FloatArray
-    """(M,) lengths of the residuals, in the noise of a large tag's corners."""
+    cost: float
     information: FloatArray
+    gradient: FloatArray
 
 
 def solve_body_pose(
@@ -101,24 +116,24 @@ def solve_body_pose(
     prior
         Recent pose of the body, or None.
     """
-    views = views_of(body, observations, cameras)
-    if not views:
+    sighting = sighting_of(body, observations, cameras)
+    if sighting is None:
         return PoseSolution(TrackingState.LOST)
     before = None if prior is None else _placement(prior)
-    if before is not None and sum(len(view.tags) for view in views) > 1:
-        fit, kept, dropped = _fit_without_outliers(views, before)
+    if before is not None and len(sighting.tags) > 1:
+        fit, kept, dropped = _fit_without_outliers(sighting, before)
         if _rms(fit.residual) <= GOOD_RMS_PX:
             return _solution(fit, kept, dropped)
-    return _solve_anew(views, before)
+    return _solve_anew(sighting, before)
 
 
-def _solve_anew(views: Sequence[View], before: Placement | None) -> PoseSolution:
-    starts = planar_placements(views) + ([] if before is None else [before])
+def _solve_anew(sighting: Sighting, before: Placement | None) -> PoseSolution:
+    starts = planar_placements(sighting) + ([] if before is None else [before])
     if not starts:
         return PoseSolution(TrackingState.LOST)
-    starts.sort(key=lambda start: _cost(residuals(views, start)[0], COARSE_HUBER_PX))
-    fit, kept, dropped = _fit_without_outliers(views, starts[0])
-    fits = [fit, *(_minimise(kept, start, COARSE_HUBER_PX) for start in starts[1:STARTS])]
+    starts.sort(key=lambda start: _plain_cost(sighting, start))
+    fit, kept, dropped = _fit_without_outliers(sighting, starts[0])
+    fits = [fit, *(_coarse_fit(kept, start) for start in starts[1:STARTS])]
     costs = [_huber_cost(one.scaled, COARSE_HUBER_PX) for one in fits]
     best = int(np.argmin(costs))
     limit = max(AMBIGUOUS_RATIO * costs[best], costs[best] + AMBIGUOUS_GAIN_PX2)
@@ -138,121 +153,137 @@ def _solve_anew(views: Sequence[View], before: Placement | None) -> PoseSolution
     return _solution(fit, kept, dropped)
 
 
-def _solution(
-    fit: _Fit, views: Sequence[View], dropped: tuple[tuple[str, int], ...]
-) -> PoseSolution:
-    corners = len(fit.residual)
+def _solution(fit: _Fit, sighting: Sighting, dropped: tuple[tuple[str, int], ...]) -> PoseSolution:
     spread = np.linalg.pinv(fit.information, hermitian=True)
     quality = PoseQuality(
-        corners=corners,
-        tags=len({tag for view in views for tag in view.tags}),
-        cameras=len(views),
+        corners=len(fit.residual),
+        tags=len({tag for _, tag in sighting.tags}),
+        cameras=len(sighting.cameras),
         rms_px=_rms(fit.residual),
         covariance=np.asarray(_sigma(fit.scaled) ** 2 * spread, dtype=np.float64),
     )
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = fit.placement.rotation, fit.placement.translation
     return PoseSolution(
         state=TrackingState.TRACKED,
-        world_from_body=RigidTransform.from_matrix(matrix),
+        world_from_body=_transform(fit.placement),
         quality=quality,
-        cameras=tuple(view.camera.name for view in views),
+        cameras=sighting.cameras,
         dropped=dropped,
     )
 
 
 def _fit_without_outliers(
-    views: Sequence[View], start: Placement
-) -> tuple[_Fit, Sequence[View], tuple[tuple[str, int], ...]]:
+    sighting: Sighting, start: Placement
+) -> tuple[_Fit, Sighting, tuple[tuple[str, int], ...]]:
     """Fit, leaving out tags that do not fit, the worst first, as long as most remain."""
     dropped: list[tuple[str, int]] = []
-    most = sum(len(view.tags) for view in views) // 2
-    fit = _polish(views, _minimise(views, start, COARSE_HUBER_PX))
+    most = len(sighting.tags) // 2
+    fit = _polish(sighting, _coarse_fit(sighting, start))
     while len(dropped) < most:
-        worst = _worst_tag(fit, views)
+        worst = _worst_tag(fit)
         if worst is None:
             break
-        dropped.append(worst)
-        lighter = [
-            view.without(worst[1]) if view.camera.name == worst[0] else view for view in views
-        ]
-        views = [view for view in lighter if view.tags]
-        fit = _polish(views, _minimise(views, fit.placement, COARSE_HUBER_PX))
-    return fit, views, tuple(dropped)
+        dropped.append(sighting.tags[worst])
+        sighting = sighting.without(worst)
+        fit = _polish(sighting, _coarse_fit(sighting, fit.placement))
+    return fit, sighting, tuple(dropped)
 
 
-def _worst_tag(fit: _Fit, views: Sequence[View]) -> tuple[str, int] | None:
-    lengths = np.linalg.norm(fit.residual, axis=1)
-    errors, scaled = np.median(np.stack([lengths, fit.scaled]).reshape(2, -1, 4), axis=2)
-    worst = int(np.argmax(errors))
-    if errors[worst] <= OUTLIER_PX or scaled[worst] <= OUTLIER_SIGMAS * _sigma(fit.scaled):
+def _worst_tag(fit: _Fit) -> int | None:
+    """Index of the tag that fits worst, if it is an outlier."""
+    errors = _medians_by_tag(np.hypot(fit.residual[:, 0], fit.residual[:, 1]))
+    worst = int(errors.argmax())
+    if errors[worst] <= OUTLIER_PX:
         return None
-    names = [(view.camera.name, tag) for view in views for tag in view.tags]
-    return names[worst]
+    scaled = float(_medians_by_tag(fit.scaled)[worst])
+    return worst if scaled > OUTLIER_SIGMAS * _sigma(fit.scaled) else None
 
 
-def _polish(views: Sequence[View], fit: _Fit) -> _Fit:
+def _medians_by_tag(values: FloatArray) -> FloatArray:
+    ordered = np.sort(values.reshape(-1, 4), axis=1)
+    return np.asarray((ordered[:, 1] + ordered[:, 2]) / 2, dtype=np.float64)
+
+
+def _coarse_fit(sighting: Sighting, start: Placement) -> _Fit:
+    return _minimise(sighting, _linearise(sighting, start, COARSE_HUBER_PX), COARSE_HUBER_PX)
+
+
+def _polish(sighting: Sighting, fit: _Fit) -> _Fit:
     """Go on with a Huber limit that suits the noise of the corners themselves."""
-    limit = min(2.5 * _sigma(fit.scaled), COARSE_HUBER_PX)
-    return _minimise(views, fit.placement, max(limit, 0.1), 1e-5)
+    huber = max(min(2.5 * _sigma(fit.scaled), COARSE_HUBER_PX), 0.1)
+    weighed = _weigh(sighting, fit.placement, fit.residual, fit.jacobian, huber)
+    return _minimise(sighting, weighed, huber, FINE_GAIN)
 
 
-def _minimise(
-    views: Sequence[View], start: Placement, huber: float, least_gain: float = 1e-2
-) -> _Fit:
-    """Levenberg-Marquardt (Nocedal and Wright, 10.3) from `start`."""
-    fit, gradient = _linearise(views, start, huber)
+def _minimise(sighting: Sighting, fit: _Fit, huber: float, least_gain: float = COARSE_GAIN) -> _Fit:
+    """Levenberg-Marquardt (Nocedal and Wright, 10.3) from where `fit` is."""
     damping = 1e-4
     for _ in range(20):
-        diagonal = np.diag(fit.information) + 1e-12
-        damped = fit.information + np.diag(damping * diagonal)
-        step = np.asarray(np.linalg.solve(damped, gradient), dtype=np.float64)
-        trial, trial_gradient = _linearise(views, fit.placement.moved(step), huber)
-        if trial.cost < fit.cost:
-            gain = fit.cost - trial.cost
-            fit, gradient, damping = trial, trial_gradient, damping / 10
-            if gain < least_gain * fit.cost:
-                break
-        else:
-            damping *= 10
-        # 1e-7 rad and 1e-4 mm: far below any corner noise.
-        if np.abs(step[:3]).max() < 1e-7 and np.abs(step[3:]).max() < 1e-4:
+        damped = fit.information.copy()
+        damped.flat[::7] *= 1 + damping
+        damped.flat[::7] += 1e-12
+        step = np.asarray(np.linalg.solve(damped, fit.gradient), dtype=np.float64)
+        # What the weighted squares would lose if they were as linear as they are here.
+        if float(step @ fit.gradient) < least_gain * fit.cost:
             break
+        size = np.abs(step)
+        if size[:3].max() < LEAST_TURN and size[3:].max() < LEAST_SHIFT:
+            break
+        trial = _linearise(sighting, fit.placement.moved(step), huber)
+        better = trial.cost < fit.cost
+        damping = damping / 10 if better else damping * 10
+        fit = trial if better else fit
     return fit
 
 
-def _linearise(
-    views: Sequence[View], placement: Placement, huber: float
-) -> tuple[_Fit, FloatArray]:
-    residual, jacobian = residuals(views, placement)
-    precision = np.concatenate([view.precision for view in views])
-    length = precision * np.hypot(residual[:, 0], residual[:, 1])
-    weights = precision**2 * huber / np.maximum(length, huber)
-    flat = jacobian.reshape(-1, 6)
-    weighted = (flat * np.repeat(weights, 2)[:, None]).T
-    information = weighted @ flat
-    gradient = weighted @ residual.reshape(-1)
-    return _Fit(placement, _huber_cost(length, huber), residual, length, information), gradient
+def _linearise(sighting: Sighting, placement: Placement, huber: float) -> _Fit:
+    residual, jacobian = residuals(sighting, placement)
+    return _weigh(sighting, placement, residual, jacobian.reshape(-1, 6), huber)
+
+
+def _weigh(
+    sighting: Sighting,
+    placement: Placement,
+    residual: FloatArray,
+    jacobian: FloatArray,
+    huber: float,
+) -> _Fit:
+    precision = sighting.precision
+    scaled = precision * np.hypot(residual[:, 0], residual[:, 1])
+    weights = precision * precision * huber / np.maximum(scaled, huber)
+    weighted = jacobian.T * weights.repeat(2)
+    return _Fit(
+        placement,
+        residual,
+        jacobian,
+        scaled,
+        _huber_cost(scaled, huber),
+        weighted @ jacobian,
+        weighted @ residual.reshape(-1),
+    )
 
 
 def _huber_cost(length: FloatArray, huber: float) -> float:
     inside = np.minimum(length, huber)
-    return float((inside * (2 * length - inside)).sum())
+    return float(inside @ (2 * length - inside))
 
 
-def _cost(residual: FloatArray, huber: float) -> float:
-    return _huber_cost(np.linalg.norm(residual, axis=1), huber)
+def _plain_cost(sighting: Sighting, placement: Placement) -> float:
+    residual, _ = residuals(sighting, placement)
+    return _huber_cost(np.hypot(residual[:, 0], residual[:, 1]), COARSE_HUBER_PX)
 
 
 def _rms(residual: FloatArray) -> float:
-    return float(np.sqrt(np.square(residual).sum(axis=1).mean()))
+    flat = residual.reshape(-1)
+    return math.sqrt(float(flat @ flat) / len(residual))
 
 
 def _sigma(scaled: FloatArray) -> float:
     """Noise per axis of a large tag's corners, px; outliers count as four times the median."""
     freedom = math.sqrt(2 * scaled.size / max(2 * scaled.size - 6, 1))
-    usual = np.minimum(scaled, 4.0 * float(np.median(scaled)))
-    return max(freedom * math.sqrt(float(np.square(usual).mean()) / 2), LEAST_SIGMA_PX)
+    middle = scaled.size // 2  # of an even number, four corners each tag
+    typical = float(np.sort(scaled)[middle - 1 : middle + 1].sum()) / 2
+    usual = np.minimum(scaled, 4.0 * typical)
+    return max(freedom * math.sqrt(float(usual @ usual) / scaled.size / 2), LEAST_SIGMA_PX)
 
 
 def _apart(first: _Fit, second: _Fit) -> bool:
@@ -267,3 +298,13 @@ def _angle(first: Placement, second: Placement) -> float:
 def _placement(pose: RigidTransform) -> Placement:
     matrix = pose.as_matrix()
     return Placement(matrix[:3, :3], matrix[:3, 3])
+
+
+def _transform(placement: Placement) -> RigidTransform:
+    rotation = placement.rotation
+    matrix = np.eye(4)
+    # One step towards the nearest orthonormal matrix (Bjorck and Bowie 1971): rounding errors
+    # must not add up from prior to prior. SciPy's own way takes as long as the solution.
+    matrix[:3, :3] = rotation @ (1.5 * np.eye(3) - 0.5 * rotation.T @ rotation)
+    matrix[:3, 3] = placement.translation
+    return RigidTransform(matrix, normalize=False)

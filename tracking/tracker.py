@@ -102,6 +102,8 @@ class Tracker:
         self._detectors = {
             family: TagDetector(family) for family in sorted({body.family for body in bodies})
         }
+        self._points = {body.name: np.concatenate(list(body.corners.values())) for body in bodies}
+        self._extrinsics = {camera.name: camera.camera_from_world.as_matrix() for camera in cameras}
         self._sights = {body.name: _Sight() for body in bodies}
         self._searches = {camera.name: _Search() for camera in cameras}
 
@@ -172,9 +174,8 @@ class Tracker:
         last = self._fresh(body.name, frame.time_ns)
         if last is None or last.world_from_body is None:
             return None
-        points = camera.camera_from_world.apply(
-            last.world_from_body.apply(np.concatenate(list(body.corners.values())))
-        )
+        pose = self._extrinsics[camera.name] @ last.world_from_body.as_matrix()
+        points = self._points[body.name] @ pose[:3, :3].T + pose[:3, 3]
         depth = float(points[:, 2].min())
         if depth <= 1.0:
             return None

@@ -1,3 +1,5 @@
+"""Poses against exact and rendered truth: error, covariance, outliers, ambiguity."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from tracking.bodies import MarkerBody, bent_plate
 from tracking.detection import TagObservation
 from tracking.pose_solver import solve_body_pose
 from tracking.poses import TrackingState
-from tracking.reprojection import Placement, residuals, views_of
+from tracking.reprojection import Placement, residuals, sighting_of
 
 HEAD = bent_plate("head", 0)
 LEFT, RIGHT = rendering.pair()
@@ -56,16 +58,16 @@ def test_exact_corners_give_the_exact_pose_without_a_prior(rotation, depth, both
 
 
 def test_the_jacobian_is_the_derivative_of_the_residual():
-    views = views_of(HEAD, _observe(POSE), CAMERAS)
+    sighting = sighting_of(HEAD, _observe(POSE), CAMERAS)
     matrix = POSE.as_matrix()
     here = Placement(matrix[:3, :3], matrix[:3, 3])
-    _, jacobian = residuals(views, here)
+    _, jacobian = residuals(sighting, here)
     for axis in range(6):
         step = np.zeros(6)
         step[axis] = 1e-5
         ahead, behind = (
-            residuals(views, here.moved(step))[0],
-            residuals(views, here.moved(-step))[0],
+            residuals(sighting, here.moved(step))[0],
+            residuals(sighting, here.moved(-step))[0],
         )
         # The residual is seen minus expected: its derivative has the opposite sign.
         np.testing.assert_allclose(
@@ -73,19 +75,36 @@ def test_the_jacobian_is_the_derivative_of_the_residual():
         )
 
 
+def test_residuals_are_those_of_the_distorted_pixels():
+    seen = _observe(POSE, noise=0.3)
+    matrix = POSE.as_matrix()
+    residual, _ = residuals(
+        sighting_of(HEAD, seen, CAMERAS), Placement(matrix[:3, :3], matrix[:3, 3])
+    )
+    expected = [
+        one.corners - rendering.true_corners(CAMERAS[name], HEAD, POSE, one.tag)
+        for name, observations in seen.items()
+        for one in observations
+    ]
+    np.testing.assert_allclose(residual.reshape(-1, 4, 2), expected, atol=1e-3)
+
+
 def test_the_covariance_tells_the_scatter():
     exact = _observe(POSE, noise=0)
     errors, claims = [], []
+    sighting = sighting_of(HEAD, exact, CAMERAS)
+    precision = dict(zip(sighting.tags, sighting.precision[::4], strict=True))
     for seed in range(150):
         rng = np.random.default_rng(seed)
         seen = {
-            view.camera.name: [
-                TagObservation(tag, corners + rng.normal(0, 0.05, (4, 2)) / precision)
-                for tag, corners, precision in zip(
-                    view.tags, view.pixels.reshape(-1, 4, 2), view.precision[::4], strict=True
+            camera: [
+                TagObservation(
+                    one.tag,
+                    one.corners + rng.normal(0, 0.05, (4, 2)) / precision[camera, one.tag],
                 )
+                for one in observations
             ]
-            for view in views_of(HEAD, exact, CAMERAS)
+            for camera, observations in exact.items()
         }
         solution = solve_body_pose(HEAD, seen, CAMERAS, POSE)
         errors.append(_errors(solution, POSE))
