@@ -8,6 +8,10 @@ for each pixel takes half of the time of a picture.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform
@@ -15,7 +19,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray,
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
-from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
+from vtkmodules.vtkFiltersCore import vtkAppendPolyData, vtkPolyDataNormals
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
 from render.meshes import Mesh
@@ -23,6 +27,8 @@ from render.surface import Surface, vertex_normals
 from render.views import View
 
 Colour = tuple[float, float, float]
+Axis = tuple[float, float, float]
+FloatArray = NDArray[np.float64]
 
 
 def poly_data(vertices: ArrayLike, faces: ArrayLike) -> vtkPolyData:
@@ -81,34 +87,62 @@ class LitSurface:
         self._data.GetPointData().SetScalars(numpy_to_vtk(pixels, deep=True))
 
 
-def mesh_actor(mesh: Mesh, colour: Colour, *, opacity: float = 1.0, glow: float = 0.0) -> vtkActor:
-    """Make a simple solid with sharp edges kept, lit from the -z side of its own frame.
+def lit_mesh(
+    mesh: Mesh, colour: Colour, *, opacity: float = 1.0, glow: float = 0.0, crease_deg: float = 40.0
+) -> vtkPolyData:
+    """Colour a simple solid once for all views, as if lit from the -z side of its own frame.
 
-    `opacity` below 1 still hides what lies behind its nearest surface within the same window;
-    `glow` is the share of light that it gives itself.
+    Parameters
+    ----------
+    mesh
+        In its own frame, mm.
+    colour
+        Under full light.
+    opacity
+        Below 1 it still hides what lies behind its nearest surface and is drawn later.
+    glow
+        Share of light that it gives itself.
+    crease_deg
+        Where two triangles meet at more than this angle, the edge between them stays sharp.
     """
     splitter = vtkPolyDataNormals()
     splitter.SetInputData(poly_data(mesh.vertices, mesh.faces))
-    splitter.SetFeatureAngle(40.0)
+    splitter.SetFeatureAngle(crease_deg)
     splitter.Update()
-    data = splitter.GetOutput()
+    data: vtkPolyData = splitter.GetOutput()
     normals = vtk_to_numpy(data.GetPointData().GetNormals())
     toward_light = np.array([-0.35, 0.4, -0.85])
     lit = 0.45 + 0.55 * (normals @ toward_light)
     light = glow + (1.0 - glow) * np.clip(lit, 0.15, 1.0)
-    pixels = np.round(255 * light[:, None] * np.asarray(colour)).astype(np.uint8)
-    data.GetPointData().SetScalars(numpy_to_vtk(pixels, deep=True))
-    actor = _actor(data)
-    actor.GetProperty().SetOpacity(opacity)
+    rgba = np.column_stack([np.outer(light, colour), np.full(len(light), opacity)])
+    data.GetPointData().SetNormals(None)
+    scalars = numpy_to_vtk(np.round(255 * rgba).astype(np.uint8), deep=True)
+    scalars.SetName("colour")
+    data.GetPointData().SetScalars(scalars)
+    return data
+
+
+def solid_actor(*parts: vtkPolyData) -> vtkActor:
+    """Make one actor of some lit meshes, drawn in this order: each further actor costs time."""
+    together = vtkAppendPolyData()
+    for part in parts:
+        together.AddInputData(part)
+    together.Update()
+    actor = _actor(together.GetOutput())
     # Kept in the opaque pass, so that it writes its depth and needs no sorting.
     actor.ForceOpaqueOn()
     return actor
 
 
+def mesh_actor(mesh: Mesh, colour: Colour, *, glow: float = 0.0) -> vtkActor:
+    """Make an opaque solid; see :func:`lit_mesh`."""
+    return solid_actor(lit_mesh(mesh, colour, glow=glow))
+
+
 def place(actor: vtkActor, matrix: NDArray[np.float64]) -> None:
     """Set the (4, 4) matrix from the actor's own frame to ``mri``."""
     vtk_matrix = vtkMatrix4x4()
-    vtk_matrix.DeepCopy(np.asarray(matrix, dtype=np.float64).ravel().tolist())
+    vtk_matrix.DeepCopy(matrix.ravel().tolist())
     actor.SetUserMatrix(vtk_matrix)
 
 
@@ -117,19 +151,35 @@ def place_rigid(actor: vtkActor, mri_from_actor: RigidTransform) -> None:
     place(actor, mri_from_actor.as_matrix())
 
 
-def stretch_between(actor: vtkActor, start: ArrayLike, end: ArrayLike) -> None:
-    """Lay an actor that spans z = 0 to 1 from `start` to `end`, keeping its thickness."""
-    along = np.asarray(end, dtype=np.float64) - np.asarray(start, dtype=np.float64)
-    length = float(np.linalg.norm(along))
+def place_at(actor: vtkActor, point: FloatArray) -> None:
+    """Shift an actor so that its origin lies at a point (3,)."""
+    actor.SetPosition(*point.tolist())
+
+
+def stretch_between(actor: vtkActor, start: FloatArray, end: FloatArray) -> None:
+    """Lay an actor that spans z = 0 to 1 from `start` (3,) to `end` (3,), keeping its thickness."""
+    along = end - start
+    length = math.sqrt(along @ along)
     actor.SetVisibility(length > 1e-6)
     if length <= 1e-6:
         return
-    z = along / length
-    x = np.cross(z, np.eye(3)[np.argmin(np.abs(z))])
-    x /= np.linalg.norm(x)
+    x, y = _across(*(along / length).tolist())
     matrix = np.eye(4)
-    matrix[:3] = np.column_stack([x, np.cross(z, x), along, start])
+    matrix[:3] = np.column_stack([x, y, along, start])
     place(actor, matrix)
+
+
+def _across(x: float, y: float, z: float) -> tuple[Axis, Axis]:
+    """Two unit vectors at right angles to a unit vector and each other (Duff et al. 2017)."""
+    sign = math.copysign(1.0, z)
+    a = -1.0 / (sign + z)
+    b = x * y * a
+    return (1.0 + sign * x * x * a, sign * b, -sign * x), (b, sign + y * y * a, -y)
+
+
+def box_corners(bounds: Sequence[float]) -> FloatArray:
+    """(8, 3) corners of VTK's bounds: least and greatest x, y and z in turn."""
+    return np.array(list(product(bounds[:2], bounds[2:4], bounds[4:])))
 
 
 def _actor(data: vtkPolyData) -> vtkActor:

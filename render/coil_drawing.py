@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
 from render import palette
-from render.actors import mesh_actor, place_rigid, stretch_between
+from render.actors import (
+    box_corners,
+    lit_mesh,
+    mesh_actor,
+    place,
+    place_at,
+    solid_actor,
+    stretch_between,
+)
 from render.coil_model import (
     CoilModel,
     casing_mesh,
@@ -25,8 +33,10 @@ from render.coil_model import (
 )
 from render.layers import Layer, LayerWindow
 from render.markers import line_mesh
-from render.meshes import sphere
+from render.meshes import Mesh, sphere
 from render.projection import Box, Projection
+
+FloatArray = NDArray[np.float64]
 
 CASING = (0.20, 0.40, 0.68)
 HANDLE = (0.30, 0.40, 0.54)
@@ -52,29 +62,28 @@ class CoilDrawing:
     """Draws a coil wherever it is. Used by one thread; `close` it."""
 
     def __init__(self, coil: CoilModel, casing_opacity: float) -> None:
-        self._rigid = [
-            mesh_actor(handle_mesh(coil), HANDLE, opacity=casing_opacity),
-            mesh_actor(casing_mesh(coil), CASING, opacity=casing_opacity),
-            mesh_actor(windings_mesh(coil), WINDING, glow=0.25),
-            mesh_actor(notch_mesh(coil), NOTCH, glow=0.3),
-            mesh_actor(centre_cross_mesh(coil), WINDING, glow=0.4),
+        parts = [
+            lit_mesh(handle_mesh(coil), HANDLE, opacity=casing_opacity),
+            lit_mesh(casing_mesh(coil), CASING, opacity=casing_opacity),
+            lit_mesh(_visible_windings(coil), WINDING, glow=0.25, crease_deg=90.0),
+            lit_mesh(notch_mesh(coil), NOTCH, glow=0.3),
+            lit_mesh(centre_cross_mesh(coil), WINDING, glow=0.4),
         ]
+        self._rigid = solid_actor(*parts)
         self._normal = mesh_actor(line_mesh(0.9), AIM, glow=0.5)
         self._aim = mesh_actor(sphere(np.zeros(3), 2.4), AIM, glow=0.3)
         self._error = mesh_actor(line_mesh(0.9), ERROR, glow=0.5)
-        bounds = np.array([actor.GetBounds() for actor in self._rigid])
-        low, high = bounds[:, ::2].min(axis=0), bounds[:, 1::2].max(axis=0)
-        self._corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), -1).reshape(-1, 3)
+        self._corners = np.concatenate([box_corners(part.GetBounds()) for part in parts])
         self._layer = LayerWindow()
         # The lines come first, so that the casing in front of them is blended over them.
-        self._layer.add(self._normal, self._aim, self._error, *self._rigid)
+        self._layer.add(self._normal, self._aim, self._error, self._rigid)
 
     def draw(
         self,
         projection: Projection,
         mri_from_coil: RigidTransform,
-        aim: NDArray[np.float64],
-        target: NDArray[np.float64] | None,
+        aim: FloatArray,
+        target: FloatArray | None,
         state: CoilState,
     ) -> tuple[Box, Layer] | None:
         """Draw the coil.
@@ -99,39 +108,41 @@ class CoilDrawing:
         """
         if state is CoilState.HIDDEN:
             return None
-        box = projection.box_around(np.stack(self._place(mri_from_coil, aim, target)))
+        box = projection.box_around(self._place(mri_from_coil.as_matrix(), aim, target))
         if box.empty:
             return None
-        self._layer.aim(projection)
-        layer = self._layer.grab(box)
+        layer = self._layer.grab(projection, box)
         return box, _ghost(layer) if state is CoilState.STALE else layer
 
     def _place(
-        self,
-        mri_from_coil: RigidTransform,
-        aim: NDArray[np.float64],
-        target: NDArray[np.float64] | None,
-    ) -> list[NDArray[np.float64]]:
-        """Move everything; give points whose hull holds it."""
-        origin = mri_from_coil.translation
-        for actor in self._rigid:
-            place_rigid(actor, mri_from_coil)
-        place_rigid(self._aim, RigidTransform.from_translation(aim))
+        self, mri_from_coil: FloatArray, aim: FloatArray, target: FloatArray | None
+    ) -> FloatArray:
+        """Move everything; give (N, 3) points whose hull holds it."""
+        origin = mri_from_coil[:3, 3]
+        place(self._rigid, mri_from_coil)
+        place_at(self._aim, aim)
         stretch_between(self._normal, origin, aim)
         self._error.SetVisibility(target is not None)
         if target is not None:
             stretch_between(self._error, origin, target)
-        ends = [aim] if target is None else [aim, target]
-        return [*mri_from_coil.apply(self._corners), *ends]
+        corners = self._corners @ mri_from_coil[:3, :3].T + origin
+        return np.vstack([corners, aim] if target is None else [corners, aim, target])
 
     def close(self) -> None:
         """Give the graphics memory back. Safe to call twice."""
         self._layer.close()
 
 
+def _visible_windings(coil: CoilModel) -> Mesh:
+    """Give the turns without the triangles that lie within the casing: they are the most."""
+    mesh = windings_mesh(coil)
+    heights = mesh.vertices[mesh.faces, 2]
+    within = ((heights > -coil.casing_thickness - 1e-6) & (heights < 1e-6)).all(axis=1)
+    return Mesh(mesh.vertices, mesh.faces[~within])
+
+
 def _ghost(layer: Layer) -> Layer:
     """Take the colour out and most of the opacity."""
-    pixels = layer.rgba.astype(np.float32) * np.float32(STALE_STRENGTH)
-    grey = pixels[..., :3] @ np.array([0.3, 0.59, 0.11], dtype=np.float32)
-    pixels[..., :3] = grey[..., None]
-    return replace(layer, rgba=pixels.astype(np.uint8))
+    rgba = layer.pixels.view(np.uint8).reshape(*layer.depth.shape, 4) * np.float32(STALE_STRENGTH)
+    rgba[..., :3] = (rgba[..., :3] @ np.array([0.3, 0.59, 0.11], dtype=np.float32))[..., None]
+    return replace(layer, pixels=rgba.astype(np.uint8).view(np.uint32)[..., 0])

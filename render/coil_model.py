@@ -114,13 +114,13 @@ def _casing_outline(coil: CoilModel) -> FloatArray:
 def windings_mesh(coil: CoilModel) -> Mesh:
     """Make the turns of both wings, as rings on both faces of the casing."""
     diameters = np.linspace(coil.wing_inner_diameter, coil.wing_outer_diameter, coil.windings)
-    faces = (-coil.casing_thickness - 0.3, -0.3)
+    faces = (-coil.casing_thickness, 0.0)
     return merged(
         *(
             tube(
-                circle(centre + np.array([0, 0, z]), diameter / 2, count=40),
+                circle(centre + np.array([0, 0, z]), diameter / 2, count=36),
                 0.9,
-                sides=5,
+                sides=4,
                 closed=True,
             )
             for centre in coil.wing_centres

@@ -1,15 +1,15 @@
 """Putting layers together by depth, pixel by pixel.
 
 Three things lie in a pixel: what is opaque (cortex, markers), the translucent scalp, and the coil.
-The coil may be before the scalp, between scalp and cortex, or behind the cortex; with F the
-picture without a coil, C the opaque colour, t what the scalp lets through, K the coil's colour
-times its opacity k,
+The coil may be before the scalp, between scalp and cortex, or behind the cortex:
 
-    before the scalp     K + (1 - k) F
-    behind the scalp     F + t (K - k C)        since F = scalp + t C
-    behind the cortex    F
+    before the scalp     coil over scalp over opaque
+    behind the scalp     scalp over coil over opaque
+    behind the cortex    scalp over opaque
 
-In and out: numpy arrays of equal height and width.
+In and out: images of equal height and width. A pixel is one packed uint32, red in its lowest byte
+and alpha in its highest, colour already multiplied with alpha: numpy then works on contiguous
+arrays, on two colours with each multiplication, and only where something is to be put in.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from render.layers import Layer
+from render.layers import Layer, Pixels
+from render.projection import Box
 
-Image = NDArray[np.uint8]
-FloatImage = NDArray[np.float32]
+DepthImage = NDArray[np.float32]
+
+_EVEN_BYTES = np.uint32(0x00FF00FF)
+_ODD_BYTES = np.uint32(0xFF00FF00)
+_HALF = np.uint32(0x00800080)
+_LEAST_ALPHA = np.uint32(1 << 24)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,115 +37,116 @@ class Still:
     Attributes
     ----------
     picture
-        (h, w, 3) uint8, the finished picture F.
-    planes
-        (3, h, w) float32, F again, 0 to 255, one plane for each colour.
+        (h, w) packed, the finished picture, opaque.
     opaque
-        (3, h, w) float32, the picture C without scalp.
+        (h, w) packed, the picture without scalp, opaque.
+    scalp
+        (h, w) packed, the scalp alone; 0 where none covers the pixel.
     opaque_depth, scalp_depth
         (h, w) float32; scalp_depth is 1 where no scalp covers the pixel.
-    transmission
-        (h, w) float32, t: 1 where no scalp covers the pixel.
     """
 
-    picture: Image
-    planes: FloatImage
-    opaque: FloatImage
-    opaque_depth: FloatImage
-    scalp_depth: FloatImage
-    transmission: FloatImage
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ScalpLook:
-    """How the scalp looks by how much it faces the viewer, in 255 steps; step 0 is no scalp.
-
-    Attributes
-    ----------
-    glow
-        (3, 256) float32, the scalp's own light, 0 to 255: its colour times its opacity.
-    transmission
-        (256,) float32, one minus its opacity.
-    """
-
-    glow: FloatImage
-    transmission: FloatImage
+    picture: Pixels
+    opaque: Pixels
+    scalp: Pixels
+    opaque_depth: DepthImage
+    scalp_depth: DepthImage
 
 
 def scalp_look(
     colour: tuple[float, float, float], opacity: float, rim_opacity: float, ambient: float = 0.12
-) -> ScalpLook:
+) -> Pixels:
     """Shade a scalp that is denser where it turns away, as skin and glass do.
 
-    `colour` is 0 to 1; `opacity` holds where the scalp faces the viewer, `rim_opacity` at its
-    outline; `ambient` is the share of light that does not depend on direction.
+    Parameters
+    ----------
+    colour
+        0 to 1.
+    opacity, rim_opacity
+        Where the scalp faces the viewer, and at its outline.
+    ambient
+        Share of light that does not depend on direction.
+
+    Returns
+    -------
+    (256,) uint32
+        A packed pixel for each degree to which the scalp faces the viewer; the first is empty.
     """
     facing = np.linspace(0.0, 1.0, 256)
     alpha = opacity + (rim_opacity - opacity) * (1.0 - facing) ** 2.5
-    light = ambient + (1.0 - ambient) * facing
     alpha[0] = 0.0
-    glow = 255.0 * np.asarray(colour)[:, None] * (light * alpha)
-    return ScalpLook(glow.astype(np.float32), (1.0 - alpha).astype(np.float32))
+    light = alpha * (ambient + (1.0 - ambient) * facing)
+    rgba = np.column_stack([np.outer(light, colour), alpha])
+    return np.round(255 * rgba).astype(np.uint8).view(np.uint32)[:, 0]
 
 
-def nearest(first: Layer, second: Layer) -> Layer:
-    """Give in each pixel what lies nearer; both layers are opaque where they are drawn."""
-    second_wins = second.depth < first.depth
-    rgba = first.rgba.copy()
-    rgba[second_wins] = second.rgba[second_wins]
-    return Layer(rgba, np.where(second_wins, second.depth, first.depth))
+def over(upper: Pixels, lower: Pixels) -> Pixels:
+    """Lay packed pixels over others (Porter and Duff 1984): upper + (1 - alpha) lower.
+
+    No colour of `upper` exceeds its alpha. Within 1/255 of the exact result; never overflows.
+    """
+    let_through = upper >> 24
+    let_through += let_through >> 7
+    np.subtract(256, let_through, out=let_through)
+    even = lower & _EVEN_BYTES
+    even *= let_through
+    even += _HALF
+    even >>= 8
+    even &= _EVEN_BYTES
+    odd = lower >> 8
+    odd &= _EVEN_BYTES
+    odd *= let_through
+    odd += _HALF
+    odd &= _ODD_BYTES
+    even |= odd
+    even += upper
+    return even
+
+
+def nearest(first: Layer, second: Layer, box: Box) -> Layer:
+    """Put a `second` layer, which covers `box`, into `first`: in each pixel what lies nearer.
+
+    Both are opaque where they are drawn.
+    """
+    pixels, depth = first.pixels.copy(), first.depth.copy()
+    wins = second.depth < depth[box.slices]
+    pixels[box.slices][wins] = second.pixels[wins]
+    depth[box.slices][wins] = second.depth[wins]
+    return Layer(pixels, depth)
 
 
 def still_picture(
-    opaque: Layer, scalp: Layer | None, look: ScalpLook, background: tuple[float, float, float]
+    opaque: Layer, scalp: Layer | None, look: Pixels, background: tuple[float, float, float]
 ) -> Still:
     """Lay the scalp over what is opaque.
 
     The scalp's layer was drawn white under a headlight: its red tells how much it faces the viewer.
     """
-    ground = np.round(255 * np.asarray(background)).astype(np.uint8)
-    empty = opaque.rgba[..., 3] == 0
-    behind = _planes(opaque.rgba)
-    for plane, level in zip(behind, ground, strict=True):
-        plane[empty] = level
-    height, width = empty.shape
-    picture = np.empty((height, width, 3), dtype=np.uint8)
-    if scalp is None:
-        nothing = np.ones((height, width), dtype=np.float32)
-        picture[:] = behind.transpose(1, 2, 0)
-        return Still(picture, behind.copy(), behind, opaque.depth, nothing, nothing)
-    shows = (scalp.rgba[..., 3] > 0) & (scalp.depth < opaque.depth)
-    step = np.where(shows, np.maximum(scalp.rgba[..., 0], 1), 0)
-    transmission = look.transmission.take(step)
-    planes = behind * transmission
-    for channel in range(3):
-        plane = planes[channel]
-        plane += look.glow[channel].take(step)
-        picture[..., channel] = plane + np.float32(0.5)
-    scalp_depth = np.where(shows, scalp.depth, np.float32(1.0))
-    return Still(picture, planes, behind, opaque.depth, scalp_depth, transmission)
+    ground = np.round(255 * np.array([*background, 1.0])).astype(np.uint8).view(np.uint32)[0]
+    behind = opaque.pixels.copy()
+    behind[behind < _LEAST_ALPHA] = ground
+    scalp_pixels = np.zeros_like(behind)
+    scalp_depth = np.ones_like(opaque.depth)
+    picture = behind.copy()
+    if scalp is not None:
+        shows = scalp.depth < opaque.depth
+        red = (scalp.pixels[shows] & 0xFF).astype(np.intp)
+        drawn = look.take(np.maximum(red, 1))
+        scalp_pixels[shows] = drawn
+        scalp_depth[shows] = scalp.depth[shows]
+        picture[shows] = over(drawn, behind[shows])
+    return Still(picture, behind, scalp_pixels, opaque.depth, scalp_depth)
 
 
-def put_in(still: Still, rows: slice, columns: slice, moving: Layer) -> Image:
-    """Give `still` with a moving layer put in at some rows and columns, as a new picture."""
-    alpha = moving.rgba[..., 3] * np.float32(1 / 255)
-    behind_scalp = moving.depth >= still.scalp_depth[rows, columns]
-    share = np.where(behind_scalp, still.transmission[rows, columns], np.float32(1.0))
-    share *= moving.depth < still.opaque_depth[rows, columns]
+def put_in(still: Still, box: Box, moving: Layer) -> Pixels:
+    """Give `still` with a moving layer put in at `box`, as a new picture."""
     picture = still.picture.copy()
-    part = picture[rows, columns]
-    for channel in range(3):
-        before = still.planes[channel, rows, columns]
-        covered = np.where(behind_scalp, still.opaque[channel, rows, columns], before)
-        change = moving.rgba[..., channel].astype(np.float32)
-        change -= alpha * covered
-        change *= share
-        change += before
-        change += np.float32(0.5)
-        part[..., channel] = np.clip(change, 0, 255)
+    part = picture[box.slices]
+    seen = moving.depth < still.opaque_depth[box.slices]
+    seen &= moving.pixels >= _LEAST_ALPHA
+    part[seen] = over(moving.pixels[seen], part[seen])
+    seen &= moving.depth >= still.scalp_depth[box.slices]
+    if seen.any():
+        within = over(moving.pixels[seen], still.opaque[box.slices][seen])
+        part[seen] = over(still.scalp[box.slices][seen], within)
     return picture
-
-
-def _planes(rgba: Image) -> FloatImage:
-    """Give (3, h, w) float32: numpy is much faster on planes than on interleaved colours."""
-    return np.ascontiguousarray(rgba[..., :3].transpose(2, 0, 1)).astype(np.float32)

@@ -19,11 +19,11 @@ from scipy.spatial.transform import RigidTransform
 from vtkmodules.vtkRenderingCore import vtkActor
 
 from render import palette, views
-from render.actors import Colour, LitSurface, mesh_actor, place_rigid, stretch_between
+from render.actors import Colour, LitSurface, box_corners, mesh_actor, place_rigid, stretch_between
 from render.coil_drawing import CoilDrawing, CoilState
 from render.coil_model import CoilModel
-from render.composite import Image, Still, nearest, put_in, scalp_look, still_picture
-from render.layers import Layer, LayerWindow
+from render.composite import Still, nearest, put_in, scalp_look, still_picture
+from render.layers import Layer, LayerWindow, Pixels
 from render.markers import Hit, Target, hits_mesh, line_mesh, target_mesh
 from render.meshes import sphere
 from render.projection import Projection
@@ -33,6 +33,7 @@ from render.surface import Surface
 from render.views import View, ViewPreset
 
 FloatArray = NDArray[np.float64]
+Image = NDArray[np.uint8]
 
 ROOM = 420.0
 """Around the centre of the head, this far in every direction, things are drawn, mm."""
@@ -233,12 +234,12 @@ class HeadScene:
 
         Returns
         -------
-        (height, width, 3) uint8
-            sRGB, top row first, owned by the caller.
+        (height, width, 4) uint8
+            sRGB and 255, top row first, owned by the caller.
         """
         still = self._still_picture()
         if mri_from_coil is None:
-            return still.picture.copy()
+            return _unpacked(still.picture.copy())
         aim = self._aim(mri_from_coil)
         if aim is None:
             aim = mri_from_coil.apply([0.0, 0.0, AIM_LENGTH])
@@ -247,9 +248,8 @@ class HeadScene:
             target = self._target.mri_from_target.translation
         drawn = self._coil.draw(self.projection, mri_from_coil, aim, target, coil_state)
         if drawn is None:
-            return still.picture.copy()
-        box, layer = drawn
-        return put_in(still, *box.slices, layer)
+            return _unpacked(still.picture.copy())
+        return _unpacked(put_in(still, *drawn))
 
     def pick(self, x: float, y: float) -> FloatArray | None:
         """(3,) point of the scalp, else of the cortex, at a pixel; None where neither is."""
@@ -263,26 +263,34 @@ class HeadScene:
     def _still_picture(self) -> Still:
         if self._still is None:
             cortex, scalp = self._head_layers()
-            projection = self.projection
-            self._marks_window.aim(projection)
             self._still = still_picture(
-                nearest(cortex, self._marks_window.grab(projection.whole)),
+                self._with_marks(cortex),
                 scalp if self._scalp_shown else None,
                 self._look,
                 palette.rgb(self._style.background),
             )
         return self._still
 
+    def _with_marks(self, cortex: Layer) -> Layer:
+        shown = [mark for mark in (*self._target_actors, *self._hit_actors) if mark.GetVisibility()]
+        if not shown:
+            return cortex
+        projection = self.projection
+        box = projection.box_around(
+            np.concatenate([box_corners(mark.GetBounds()) for mark in shown])
+        )
+        if box.empty:
+            return cortex
+        return nearest(cortex, self._marks_window.grab(projection, box), box)
+
     def _head_layers(self) -> tuple[Layer, Layer]:
         """Cortex and scalp, drawn anew only if camera or size changed: a new hit costs neither."""
         if self._head is None:
             projection = self.projection
             self._light()
-            self._cortex_window.aim(projection)
-            self._scalp_window.aim(projection)
             self._head = (
-                self._cortex_window.grab(projection.whole),
-                self._scalp_window.grab(projection.whole),
+                self._cortex_window.grab(projection, projection.whole),
+                self._scalp_window.grab(projection, projection.whole),
             )
         return self._head
 
@@ -295,6 +303,10 @@ class HeadScene:
     def _aim(self, mri_from_coil: RigidTransform) -> FloatArray | None:
         direction = mri_from_coil.rotation.as_matrix()[:, 2]
         return self._rays.first_hit(mri_from_coil.translation, direction, AIM_REACH)
+
+
+def _unpacked(pixels: Pixels) -> Image:
+    return pixels.view(np.uint8).reshape(*pixels.shape, 4)
 
 
 def _target_actors() -> tuple[vtkActor, vtkActor, vtkActor]:

@@ -7,16 +7,24 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage
 
+_LAYOUTS = {
+    1: QImage.Format.Format_Grayscale8,
+    3: QImage.Format.Format_RGB888,
+    4: QImage.Format.Format_RGBX8888,
+}
+
 
 def qimage(image: NDArray[np.uint8]) -> QImage:
-    """Wrap a (H, W) grey or (H, W, 3) RGB image, without copying.
+    """Wrap a (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBX image, without copying.
+
+    RGBX, whose fourth byte is 255, is drawn fastest: Qt need not convert its pixels one by one.
 
     The picture shares its memory with `image`: the caller keeps `image` alive and unchanged for
     as long as the picture is used.
     """
     image = np.ascontiguousarray(image)
     height, width = image.shape[:2]
-    layout = QImage.Format.Format_Grayscale8 if image.ndim == 2 else QImage.Format.Format_RGB888
+    layout = _LAYOUTS[image.shape[2] if image.ndim == 3 else 1]
     return QImage(image.data, width, height, image.strides[0], layout)
 
 

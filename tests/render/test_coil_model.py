@@ -1,3 +1,5 @@
+"""The coil: dimensions from its file, shape and direction of what is drawn."""
+
 from __future__ import annotations
 
 import json

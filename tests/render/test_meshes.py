@@ -1,3 +1,5 @@
+"""Building blocks of drawn things: closed, outward, of the size asked for."""
+
 from __future__ import annotations
 
 import numpy as np

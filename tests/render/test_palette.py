@@ -1,3 +1,5 @@
+"""Colours are told apart: contrast computed as WCAG defines it."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,3 +1,5 @@
+"""Surfaces: checks on creation, normals of known shapes, files there and back, damaged files."""
+
 import io
 import zipfile
 

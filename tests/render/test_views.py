@@ -1,3 +1,5 @@
+"""Views: presets look where they say; orbit, zoom and pan keep their promises."""
+
 from __future__ import annotations
 
 import numpy as np
