@@ -33,6 +33,7 @@ from app.navigate.scene_panel import ScenePanel, SceneView
 from app.navigate.tracking_panel import TrackingPanel
 from app.plan.target_panel import TargetPanel
 from app.rig import Rig
+from app.session.pulse_log import PulseRow
 from app.session.pulses_panel import PulsesPanel
 from app.stimulate.stimulate_panel import StimulateActions, StimulatePanel
 from app.widgets.theme import number_font, set_colour
@@ -66,7 +67,7 @@ class Window(QMainWindow):
         )
         self._pictures_ns = 0
         self._hits_ns = 0
-        self._hits_drawn = 0
+        self._hits_drawn: tuple[PulseRow, ...] = ()
         self._drawn_bullseye: Bullseye | None = None
         self.setWindowTitle(f"{NAME} – {rig.mode} – {RESEARCH_USE}")
         self._scene_panel = ScenePanel(self._scene, self.latency)
@@ -112,8 +113,8 @@ class Window(QMainWindow):
 
     def refresh(self) -> None:
         """Show the newest state. Called by the timer."""
-        now_ns = time.monotonic_ns()
         navigation = self._rig.navigator.newest
+        now_ns = time.monotonic_ns()
         self._scene_panel.view.show_navigation(navigation, now_ns)
         if now_ns - self._pictures_ns < PICTURE_INTERVAL_NS:
             return
@@ -128,8 +129,9 @@ class Window(QMainWindow):
         sentence, failed = self._rig.recording()
         self._pulses.show_recording(sentence, failed=failed)
         self._show_fault(now_ns)
-        if len(rows) != self._hits_drawn and now_ns - self._hits_ns > HITS_INTERVAL_NS:
-            self._draw_hits(now_ns)
+        if rows is not self._hits_drawn and now_ns - self._hits_ns > HITS_INTERVAL_NS:
+            self._hits_ns = now_ns
+            self._draw_hits(rows)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102
         self._timer.stop()
@@ -167,14 +169,12 @@ class Window(QMainWindow):
         )
         self._scene_panel.view.invalidate()
 
-    def _draw_hits(self, now_ns: int) -> None:
-        self._hits_ns = now_ns
-        rows = [row for row in self._rig.pulse_log.rows if row.outcome == "fired"]
-        poses = [row.pose for row in rows if row.pose is not None]
+    def _draw_hits(self, rows: tuple[PulseRow, ...]) -> None:
+        self._hits_drawn = rows
+        poses = [row.pose for row in rows if row.outcome == "fired" and row.pose is not None]
         self._scene.set_hits(
             [Hit(pose.cortex_point, pose.hit) for pose in poses if pose.cortex_point is not None]
         )
-        self._hits_drawn = len(self._rig.pulse_log.rows)
         self._scene_panel.view.invalidate()
 
     def _build(self) -> None:

@@ -87,63 +87,63 @@ def refine_corners(
 def _edge_points(
     image: GreyImage, corners: Points, half_width: float
 ) -> tuple[Points, NDArray[np.bool_]]:
-    """Edge points (N, 4, P) on the sides of tags `corners` (N, 4), and which of them are clear."""
+    """Edge points (P, N, 4) on the sides of tags `corners` (N, 4), and which of them are clear."""
     side = corners[:, NEXT] - corners
     length = np.maximum(np.abs(side), 1e-6)
     # Clockwise in an image with y down: this normal points out of the tag, from black to white.
     normal = -1j * side / length
     reach = np.minimum(half_width, HALF_WIDTH_MODULES / MODULES * length.min(axis=1))
-    steps = round(half_width / STEP_PX)
-    offsets = np.linspace(-1.0, 1.0, 2 * steps + 1)
     outwards = reach[:, None] * normal
-    centres = corners[..., None] + side[..., None] * SHARES
+    steps = round(half_width / STEP_PX)
+    offsets = np.arange(-steps, steps + 1) / steps
+    centres = corners + side * SHARES[:, None, None]
     rise = _rises(image, centres, outwards, offsets)
-    strongest = rise.max(axis=1)
+    strongest = rise.max(axis=0)
     # Noise and neighbouring edges are weaker than the side itself, or fall instead of rising.
-    rise[rise <= 0.2 * strongest[:, None]] = 0.0
-    np.square(rise, out=rise)
+    rise *= rise > 0.2 * strongest
+    power = np.square(rise, out=rise)
     between = (offsets[1:] + offsets[:-1]) / 2
-    moments = rise @ np.column_stack([np.ones_like(between), between]).astype(np.float32)
-    shift = (moments[:, 1] / np.maximum(moments[:, 0], 1e-9)).reshape(centres.shape)
-    return centres + shift * outwards[..., None], strongest.reshape(centres.shape) >= LEAST_GRADIENT
+    total, moment = np.array([np.ones_like(between), between], dtype=np.float32) @ power
+    shift = (moment / np.maximum(total, 1e-9)).reshape(centres.shape)
+    return centres + shift * outwards, (strongest >= LEAST_GRADIENT).reshape(centres.shape)
 
 
 def _enough(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tags (N,) of whose sides at least half the edge points are clear."""
-    return np.asarray((np.count_nonzero(clear, axis=2) >= PROFILES // 2).all(axis=1))
+    return np.asarray((np.count_nonzero(clear, axis=0) >= PROFILES // 2).all(axis=1))
 
 
 def _rises(
     image: GreyImage, centres: Points, outwards: Points, offsets: FloatArray
 ) -> NDArray[np.float32]:
-    """Rise of grey level from each offset to the next, (profiles, offsets - 1).
+    """Rise of grey level from each offset to the next, (offsets - 1, profiles).
 
     Bilinear; outside of the image its border is continued.
     """
-    across = (outwards[..., None] * offsets).astype(np.complex64)
-    samples = centres.astype(np.complex64)[..., None] + across[:, :, None]
-    # OpenCV's maps have at most 32767 rows and columns: a profile each row.
-    samples = samples.reshape(-1, len(offsets))
+    across = (outwards * offsets[:, None, None]).astype(np.complex64)
+    samples = centres.astype(np.complex64) + across[:, None]
+    # OpenCV's maps have at most 32767 columns: that many profiles, or 511 tags.
+    samples = samples.reshape(len(offsets), -1)
     x, y = np.ascontiguousarray(samples.real), np.ascontiguousarray(samples.imag)
     values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     levels = values.astype(np.float32)
-    return np.asarray(levels[:, 1:] - levels[:, :-1])
+    return np.asarray(levels[1:] - levels[:-1])
 
 
 def _lines(points: Points, clear: NDArray[np.bool_]) -> tuple[Points, Points]:
-    """Lines through `points` (N, 4, P): a point and the direction, each (N, 4).
+    """Lines through `points` (P, N, 4): a point and the direction, each (N, 4).
 
     Regression in axes along the chord from the first to the last point, where slopes are so small
     that it equals total least squares. Points three times as far off as half of them are, which
     something lies on, take no part in the second round.
     """
-    start, chord = points[..., 0], points[..., -1] - points[..., 0]
+    start, chord = points[0], points[-1] - points[0]
     unit = chord / np.maximum(np.abs(chord), 1e-12)
-    local = (points - start[..., None]) * unit.conjugate()[..., None]
+    local = (points - start) * unit.conjugate()
     along, across = local.real.copy(), local.imag.copy()
     offset, slope = _regression(along, across, clear)
-    distance = np.abs(across - offset[..., None] - slope[..., None] * along)
-    typical = np.partition(distance, PROFILES // 2, axis=-1)[..., PROFILES // 2, None]
+    distance = np.abs(across - offset - slope * along)
+    typical = np.partition(distance, PROFILES // 2, axis=0)[PROFILES // 2]
     offset, slope = _regression(along, across, clear & (distance <= 3.0 * typical + 1e-12))
     return start + 1j * offset * unit, unit * (1 + 1j * slope)
 
@@ -151,12 +151,12 @@ def _lines(points: Points, clear: NDArray[np.bool_]) -> tuple[Points, Points]:
 def _regression(
     x: FloatArray, y: FloatArray, used: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
-    """Offset and slope of y over x along the last axis, over the `used` ones."""
-    number = np.maximum(np.count_nonzero(used, axis=-1), 1)
+    """Offset and slope of y over x along the first axis, over the `used` ones."""
+    number = np.maximum(np.count_nonzero(used, axis=0), 1)
     used_x, used_y = x * used, y * used
-    mean_x, mean_y = used_x.sum(axis=-1) / number, used_y.sum(axis=-1) / number
-    square = np.einsum("...p,...p->...", used_x, x) / number - mean_x * mean_x
-    product = np.einsum("...p,...p->...", used_x, y) / number - mean_x * mean_y
+    mean_x, mean_y = used_x.sum(axis=0) / number, used_y.sum(axis=0) / number
+    square = (used_x * x).sum(axis=0) / number - mean_x * mean_x
+    product = (used_x * y).sum(axis=0) / number - mean_x * mean_y
     slope = product / np.maximum(square, 1e-18)
     return mean_y - slope * mean_x, slope
 

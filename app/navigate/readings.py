@@ -160,6 +160,8 @@ def _too_old(seen: BodyPose, now_ns: int) -> bool:
 
 
 def _age(age_ns: int) -> str:
+    # The pose may have come in after the clock was read.
+    age_ns = max(age_ns, 0)
     return f"{age_ns / 1e6:.0f} ms" if age_ns < 1_000_000_000 else f"{age_ns / 1e9:.0f} s"
 
 

@@ -89,7 +89,7 @@ class PulseTable(QAbstractTableModel):
             else (
                 f"{guidance.distance_to_target:.1f}",
                 f"{guidance.angular_error:.1f}",
-                f"{guidance.twist_error + 0.0:.1f}",
+                f"{round(guidance.twist_error, 1) + 0.0:.1f}",
             )
         )
         source = _SOURCES.get(row.source, row.source)

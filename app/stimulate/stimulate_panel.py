@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -129,8 +129,10 @@ class StimulatePanel(QWidget):
         self._set = _button("Set", "set-intensity", "Send this intensity to the stimulator")
         self._set.clicked.connect(lambda: self._actions.set_intensity(self._intensity.value()))
         self._fire = _button("Single pulse", "fire", "Send one pulse (key F)")
-        self._fire.setShortcut(QKeySequence("F"))
-        self._fire.setAutoRepeat(False)
+        # Not the button's own shortcut: a key that is held down must not fire again.
+        self._fire_key = QShortcut(QKeySequence("F"), self)
+        self._fire_key.setAutoRepeat(False)
+        self._fire_key.activated.connect(self._fire.click)
         self._fire.clicked.connect(lambda: self._actions.fire())
         self._on_target = QCheckBox("Fire when on target")
         self._on_target.setObjectName("fire-on-target")

@@ -59,9 +59,15 @@ class LiveWindow:
         """Connect, set an intensity and arm."""
         self.rig.stimulator.connect()
         self.rig.stimulator.set_intensity(50)
+        # The window must be seen to answer before it may arm.
+        self.run_until(self._may_arm, 10)
         self.rig.stimulator.arm()
         ready = self.run_until(lambda: self._state() == "ready", 10)
         assert ready, "the simulated stimulator never became ready"
+
+    def _may_arm(self) -> bool:
+        state = self.rig.stimulator.last_state
+        return state is not None and state.why_not_arm is None
 
     def _state(self) -> str:
         state = self.rig.stimulator.last_state

@@ -1,3 +1,5 @@
+"""Refined corners against rendered truth, in OpenCV's pixel convention."""
+
 import numpy as np
 
 from tests.tracking import rendering

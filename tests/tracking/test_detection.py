@@ -1,3 +1,5 @@
+"""Tags are found in whole images and in regions, and only where they are."""
+
 import numpy as np
 import pytest
 

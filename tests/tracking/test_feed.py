@@ -1,3 +1,5 @@
+"""A sound feed opens; every kind of damage is named with its remedy."""
+
 import json
 import time
 

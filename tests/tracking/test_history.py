@@ -1,3 +1,5 @@
+"""The pose history interpolates between what was seen and refuses everything else."""
+
 import threading
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A live camera: stamped at capture, and lost in words."""
+
 import time
 
 import cv2

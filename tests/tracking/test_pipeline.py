@@ -1,3 +1,5 @@
+"""Threads between cameras and poses: grouping, drops, silence, failure, clean end."""
+
 import threading
 import time
 

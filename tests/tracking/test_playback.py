@@ -1,3 +1,5 @@
+"""A feed plays at its speed, stamped like a camera, paused, looped and cut off."""
+
 import threading
 import time
 

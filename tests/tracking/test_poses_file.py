@@ -1,3 +1,5 @@
+"""The file of poses: its columns, both forms, and nothing half-written."""
+
 import csv
 import json
 from types import MappingProxyType

@@ -1,3 +1,5 @@
+"""A whole feed through the tracker, with its summary against the truth."""
+
 import os
 from pathlib import Path
 

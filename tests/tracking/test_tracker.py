@@ -1,3 +1,5 @@
+"""The tracker's states: tracked, predicted, ambiguous, lost, and tracked again."""
+
 import functools
 
 import numpy as np

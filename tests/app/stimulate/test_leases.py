@@ -1,3 +1,5 @@
+"""Leases run out by themselves and cannot be stretched, whatever is sent."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Messages survive the way there and back; everything else is refused in a sentence."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The list of permits, its order, and the one line that says why no pulse can be sent."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The simulated stimulator behaves, and misbehaves, as a real one does."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Trains: due times without drift, limits in words."""
+
 from __future__ import annotations
 
 import math

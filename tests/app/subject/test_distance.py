@@ -1,3 +1,5 @@
+"""Distances to surfaces against spheres and planes, where the answer is known."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

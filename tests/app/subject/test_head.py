@@ -1,3 +1,5 @@
+"""The shipped head loads; what is no head is refused by name."""
+
 import json
 import shutil
 
