@@ -22,9 +22,7 @@ PATIENCE_S = 60
 
 def main(session: Path, wire_log: Path) -> None:
     application = open_application()
-    rig, _ = still_rig(
-        read_pictures((ON_TARGET_S,)), session, ("--wire-log", str(wire_log))
-    )
+    rig, _ = still_rig(read_pictures((ON_TARGET_S,)), session, ("--wire-log", str(wire_log)))
     window = Window(rig)
     rig.start()
     window.show()
