@@ -4,7 +4,8 @@ In: scalp and cortex surfaces, a coil model, the target, the coil's pose. Out: p
 
 The head does not move in ``mri``, so it is drawn once for each camera, size or content and kept as
 colour and depth (:class:`~render.composite.Still`). A frame draws only the coil, in a window of
-its own, and puts it in by depth within the coil's bounding box.
+its own, and puts it in by depth within the coil's bounding box. While the camera is moved by hand
+(:meth:`HeadScene.set_moving`) the head is drawn roughly, and finely again when it rests.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from scipy.spatial.transform import RigidTransform
 from vtkmodules.vtkRenderingCore import vtkActor
 
 from render import palette, views
-from render.actors import Colour, LitSurface, box_corners, mesh_actor, place_rigid, stretch_between
+from render.actors import Colour, box_corners, mesh_actor, place_rigid, stretch_between
 from render.coil_drawing import CoilDrawing, CoilState
 from render.coil_model import CoilModel
 from render.composite import Still, nearest, put_in, scalp_look, still_picture
+from render.head_drawing import HeadDrawing
 from render.layers import Layer, LayerWindow, Pixels
 from render.markers import Hit, Target, hits_mesh, line_mesh, target_mesh
 from render.meshes import sphere
 from render.projection import Projection
 from render.rays import RayCaster
-from render.shading import cortex_colours
 from render.surface import Surface
 from render.views import View, ViewPreset
 
@@ -85,12 +86,7 @@ class HeadScene:
         self._bounds = np.stack([scalp.vertices.min(axis=0), scalp.vertices.max(axis=0)]).astype(
             np.float64
         )
-        self._scalp = LitSurface(scalp, np.full((len(scalp.vertices), 3), 255, np.float32))
-        self._scalp_window = LayerWindow()
-        self._scalp_window.add(self._scalp.actor)
-        self._cortex = LitSurface(cortex, cortex_colours(cortex))
-        self._cortex_window = LayerWindow()
-        self._cortex_window.add(self._cortex.actor)
+        self._head = HeadDrawing(scalp, cortex)
         self._marks_window = LayerWindow()
         self._target_actors = _target_actors()
         self._marks_window.add(*self._target_actors)
@@ -107,9 +103,10 @@ class HeadScene:
         )
         self._view = views.preset_view(ViewPreset.LEFT, self._bounds)
         self._size = size
-        self._head: tuple[Layer, Layer] | None = None
+        self._moving = False
+        self._head_layers: tuple[Layer, Layer] | None = None
+        self._head_is_rough = False
         self._still: Still | None = None
-        self._lit_for: View | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -119,8 +116,7 @@ class HeadScene:
 
     def close(self) -> None:
         """Give the graphics memory back. Safe to call twice; nothing can be drawn afterwards."""
-        self._scalp_window.close()
-        self._cortex_window.close()
+        self._head.close()
         self._marks_window.close()
         self._coil.close()
 
@@ -149,7 +145,7 @@ class HeadScene:
         size = (max(int(width), 1), max(int(height), 1))
         if size != self._size:
             self._size = size
-            self._head = self._still = None
+            self._head_layers = self._still = None
 
     def set_view(self, view: View | ViewPreset) -> None:
         """Move the camera, to a preset or anywhere."""
@@ -157,7 +153,7 @@ class HeadScene:
             pose = None if self._target is None else self._target.mri_from_target
             view = views.preset_view(view, self._bounds, pose)
         self._view = view
-        self._head = self._still = None
+        self._head_layers = self._still = None
 
     def orbit(self, right_px: float, down_px: float) -> None:
         """Turn the head under the mouse: one picture height is half a turn."""
@@ -171,6 +167,17 @@ class HeadScene:
     def pan(self, right_px: float, down_px: float) -> None:
         """Shift the picture with the mouse."""
         self.set_view(views.pan(self._view, right_px, down_px, self._size[1]))
+
+    def set_moving(self, moving: bool) -> None:
+        """Say whether the camera is being moved by hand: then a new view is drawn roughly.
+
+        Say so with the first movement, and take it back when the camera has rested for a while
+        (0.2 s): the next picture is drawn finely. Turning, shifting and zooming do not say it by
+        themselves, so that a single picture from a new view is always fine.
+        """
+        self._moving = moving
+        if not moving and self._head_is_rough:
+            self._head_layers = self._still = None
 
     # Content
 
@@ -262,7 +269,7 @@ class HeadScene:
 
     def _still_picture(self) -> Still:
         if self._still is None:
-            cortex, scalp = self._head_layers()
+            cortex, scalp = self._drawn_head()
             self._still = still_picture(
                 self._with_marks(cortex),
                 scalp if self._scalp_shown else None,
@@ -283,22 +290,12 @@ class HeadScene:
             return cortex
         return nearest(cortex, self._marks_window.grab(projection, box), box)
 
-    def _head_layers(self) -> tuple[Layer, Layer]:
+    def _drawn_head(self) -> tuple[Layer, Layer]:
         """Cortex and scalp, drawn anew only if camera or size changed: a new hit costs neither."""
-        if self._head is None:
-            projection = self.projection
-            self._light()
-            self._head = (
-                self._cortex_window.grab(projection, projection.whole),
-                self._scalp_window.grab(projection, projection.whole),
-            )
-        return self._head
-
-    def _light(self) -> None:
-        if self._lit_for is not self._view:
-            self._cortex.light_softly(self._view)
-            self._scalp.light_from_eye(self._view)
-            self._lit_for = self._view
+        if self._head_layers is None:
+            self._head_layers = self._head.layers(self.projection, rough=self._moving)
+            self._head_is_rough = self._moving
+        return self._head_layers
 
     def _aim(self, mri_from_coil: RigidTransform) -> FloatArray | None:
         direction = mri_from_coil.rotation.as_matrix()[:, 2]

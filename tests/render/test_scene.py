@@ -16,6 +16,7 @@ from render import palette
 from render.actors import LitSurface
 from render.coil_drawing import CoilState
 from render.coil_model import CoilModel
+from render.head_drawing import coarser
 from render.layers import LayerWindow
 from render.markers import Hit, Target
 from render.meshes import sphere
@@ -62,7 +63,7 @@ def drawn_by_vtk_alone(scene: HeadScene, pose: RigidTransform, scalp: Surface) -
     window._renderer.SetBackground(*palette.rgb(style.background))
     window._renderer.SetBackgroundAlpha(1.0)
     others: list[vtkActor] = []
-    for part in (scene._cortex_window, scene._marks_window, scene._coil._layer):
+    for part in (scene._head.cortex_window, scene._marks_window, scene._coil._layer):
         actors = part._renderer.GetActors()
         others += [actors.GetItemAsObject(i) for i in range(actors.GetNumberOfItems())]
     copies = []
@@ -187,6 +188,31 @@ def test_a_new_target_does_not_move_the_camera(scene: HeadScene) -> None:
     scene.set_target(Target(on_scalp()))
     scene.draw(on_scalp(10))
     assert scene.view is before
+
+
+def test_a_moving_camera_draws_roughly_the_same_and_a_resting_one_finely(scene: HeadScene) -> None:
+    scene.set_target(Target(on_scalp()))
+    fine = scene.draw(on_scalp(5))
+    scene.set_moving(True)
+    np.testing.assert_array_equal(scene.draw(on_scalp(5)), fine)  # Nothing has moved yet.
+    for size in ((320, 240), (319, 237)):
+        scene.set_size(*size)
+        scene.set_moving(True)
+        scene.orbit(10, 4)
+        rough = scene.draw(on_scalp(5))
+        scene.set_moving(False)
+        gap = difference(rough, scene.draw(on_scalp(5)))
+        assert gap.any()
+        assert gap.mean() < 4
+        assert (gap > 40).mean() < 0.03
+
+
+def test_a_coarser_surface_has_fewer_triangles_in_the_same_place() -> None:
+    fine = ball(70)
+    coarse = coarser(fine, 12.0)
+    assert 100 < len(coarse.faces) < len(fine.faces) / 2
+    np.testing.assert_allclose(np.linalg.norm(coarse.vertices, axis=1), 70, atol=3)
+    assert coarser(fine, 1e4) is fine
 
 
 def test_orbit_zoom_pan_and_size_take_effect(scene: HeadScene) -> None:
