@@ -37,10 +37,10 @@ Head = Annotated[
 
 @command_line.default
 def window(
+    *,
     feed: Annotated[
         Path | None, Parameter(name="--feed", help="Feed to replay; the practice feed if none.")
     ] = None,
-    *,
     head: Head = None,
     sessions: Annotated[
         Path | None, Parameter(name="--sessions", help="Folder for session files.")

@@ -58,14 +58,13 @@ def _receiver(
 ) -> OnTracked:
     """Build what is done with each result; all that it opens is closed by `stack`."""
     receivers: list[OnTracked] = []
-    start_ns = time.monotonic_ns()
     first_ns = feed.start_ns
-    if speed is not None:
-        receivers.append(_pacer(start_ns, first_ns, speed))
     if poses is not None:
         receivers.append(stack.enter_context(PosesFile(poses)).write)
     if session is not None:
-        receivers.append(_record(stack, feed, session, start_ns - first_ns))
+        receivers.append(_record(stack, feed, session))
+    if speed is not None:
+        receivers.append(_pacer(time.monotonic_ns(), first_ns, speed))
     progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
     task = progress.add_task("Tracking", total=feed.duration_ns)
     receivers.append(lambda tracked: progress.update(task, completed=tracked.time_ns - first_ns))
@@ -85,12 +84,13 @@ def _pacer(start_ns: int, first_ns: int, speed: float) -> OnTracked:
     return wait
 
 
-def _record(stack: ExitStack, feed: Feed, session: Path, shift_ns: int) -> OnTracked:
+def _record(stack: ExitStack, feed: Feed, session: Path) -> OnTracked:
     """Record poses, with the feed's times moved so that the feed begins with the session."""
     failures: list[SessionError] = []
     writer = SessionWriter.create(session, {"feed": feed.description.name, "mode": "replay"})
     recorder = SessionRecorder(writer, on_failure=failures.append)
     stack.callback(recorder.close)
+    shift_ns = time.monotonic_ns() - feed.start_ns
 
     def record(tracked: TrackedFrames) -> None:
         if failures:

@@ -8,29 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.practice.equipment import practice_feed_folder
 from app.subject.head import default_head_folder
 from tests.end_to_end.commands import coilpilot
-
-FRAMES = 12
-
-
-@pytest.fixture(scope="module")
-def short_feed(tmp_path_factory) -> Path:
-    """A sound feed of a dozen frames, to be spoilt."""
-    from tracking.practice_feed.generate import generate_feed
-    from tracking.practice_feed.scene import practice_scene
-
-    folder = tmp_path_factory.mktemp("feeds") / "short.feed"
-    generate_feed(folder, practice_scene(3), seconds=FRAMES / 30)
-    return folder
-
-
-@pytest.fixture
-def feed(short_feed, tmp_path) -> Path:
-    copy = tmp_path / "spoilt.feed"
-    shutil.copytree(short_feed, copy)
-    return copy
 
 
 def edit(feed: Path, change) -> None:
@@ -114,24 +93,6 @@ def test_a_spoilt_feed_is_named_with_its_remedy_and_nothing_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["spoilt.feed"]
 
 
-def test_a_sound_feed_replays_and_its_poses_are_written(feed, tmp_path):
-    poses = tmp_path / "poses.csv"
-    ran = coilpilot("replay", feed, "--poses", poses, "--json")
-    assert ran.status == 0, ran.err
-    summary = json.loads(ran.out)
-    assert summary["frames"] == 2 * FRAMES
-    header, *rows = poses.read_text().splitlines()
-    assert header == ("time_ns,body,tracked,x,y,z,qx,qy,qz,qw,rms_px,corners,sigma_mm,sigma_deg")
-    assert len(rows) == 2 * FRAMES
-
-
-def test_poses_as_json_lines(feed, tmp_path):
-    poses = tmp_path / "poses.jsonl"
-    assert coilpilot("replay", feed, "--poses", poses).status == 0
-    rows = [json.loads(line) for line in poses.read_text().splitlines()]
-    assert {row["body"] for row in rows} == {"head", "coil_body"}
-
-
 def garbage(head):
     (head / "scalp.npz").write_bytes(b"\x00 this is no mesh \xff" * 50)
 
@@ -202,16 +163,3 @@ def test_no_such_feed():
     ran = coilpilot("replay", "nowhere.feed")
     assert ran.status == 1
     assert "nowhere.feed" in ran.sentence
-
-
-def test_version_and_help():
-    assert coilpilot("--version").status == 0
-    ran = coilpilot("--help")
-    assert ran.status == 0
-    assert "Research use only" in ran.out
-    for command in ("demo", "replay", "export", "doctor"):
-        assert command in ran.out
-
-
-def test_the_practice_feed_is_there():
-    assert (practice_feed_folder() / "feed.json").is_file()
