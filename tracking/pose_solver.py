@@ -53,6 +53,9 @@ FINE_GAIN = 1e-5
 """Part of the cost by which a step must be expected to lower it, to be taken at all. With the
 finer one a pose ends less than a twentieth of its standard deviation beside the minimum."""
 
+LEAST_INFORMATION = 1e-9
+"""Added so that a direction in which nothing holds the pose gets a huge variance, not an error."""
+
 LEAST_TURN, LEAST_SHIFT = 1e-7, 1e-4
 """Step (rad, mm) that is not worth taking: far below what any corner noise makes."""
 
@@ -154,7 +157,7 @@ def _solve_anew(sighting: Sighting, before: Placement | None) -> PoseSolution:
 
 
 def _solution(fit: _Fit, sighting: Sighting, dropped: tuple[tuple[str, int], ...]) -> PoseSolution:
-    spread = np.linalg.pinv(fit.information, hermitian=True)
+    spread = np.linalg.inv(fit.information + LEAST_INFORMATION * np.eye(6))
     quality = PoseQuality(
         corners=len(fit.residual),
         tags=len({tag for _, tag in sighting.tags}),

@@ -134,18 +134,16 @@ def residuals(sighting: Sighting, placement: Placement) -> tuple[FloatArray, Flo
     (rad) and translation (mm), in ``world`` axes: ``x_world = exp(w) R p + t + v``.
     """
     arm = sighting.points @ placement.rotation.T
-    in_world = (arm + placement.translation)[:, :, None]
-    seen_from = (sighting.rotations @ in_world)[:, :, 0] + sighting.translations
-    depth = seen_from[:, 2]
-    behind = depth <= NEAREST_MM
-    inverse = 1.0 / np.maximum(depth, NEAREST_MM)
-    rays = seen_from[:, :2] * inverse[:, None]
-    difference = (sighting.scales @ (sighting.rays - rays)[:, :, None])[:, :, 0]
+    in_world = (arm + placement.translation)[:, None, :]
+    x, y, z = ((sighting.rotations * in_world).sum(axis=2) + sighting.translations).T
+    behind = z <= NEAREST_MM
+    inverse = 1.0 / np.maximum(z, NEAREST_MM)
+    rays = np.array([x * inverse, y * inverse]).T[:, :, None]
+    difference = (sighting.scales @ (sighting.rays[:, :, None] - rays))[:, :, 0]
     # The derivative of (x / z, y / z) by (x, y, z) is (1 0 -x/z; 0 1 -y/z) / z.
-    of_ray = sighting.rotations[:, :2] - rays[:, :, None] * sighting.rotations[:, 2:]
-    by_shift = (sighting.scales * inverse[:, None, None]) @ of_ray
+    of_ray = (sighting.rotations[:, :2] - rays * sighting.rotations[:, 2:]) * inverse[:, None, None]
     jacobian = np.empty((len(arm), 2, 6))
-    jacobian[:, :, 3:] = by_shift
+    by_shift = np.matmul(sighting.scales, of_ray, out=jacobian[:, :, 3:])
     np.matmul(by_shift, _turning(arm), out=jacobian[:, :, :3])
     if behind.any():
         difference[behind] = BEHIND_PX
@@ -156,8 +154,9 @@ def residuals(sighting: Sighting, placement: Placement) -> tuple[FloatArray, Flo
 def _turning(arm: FloatArray) -> FloatArray:
     """Differentiate ``w x arm`` by w: (M, 3, 3)."""
     by_turn = np.zeros((len(arm), 3, 3))
-    by_turn[:, [1, 2, 0], [2, 0, 1]] = arm
-    by_turn[:, [2, 0, 1], [1, 2, 0]] = -arm
+    x, y, z = arm.T
+    by_turn[:, 0, 1], by_turn[:, 1, 2], by_turn[:, 2, 0] = z, x, y
+    by_turn[:, 1, 0], by_turn[:, 2, 1], by_turn[:, 0, 2] = -z, -x, -y
     return by_turn
 
 
@@ -172,12 +171,12 @@ def _rays_of(camera: Camera, quads: Sequence[FloatArray]) -> tuple[FloatArray, .
     )
     # At zero rotation and depth 1 the derivative by the translation is the one by the ray.
     scales = np.asarray(jacobian, dtype=np.float64)[:, 3:5].reshape(count, 2, 2)
-    extrinsics = camera.camera_from_world.as_matrix()
+    extrinsics = camera.camera_from_world.as_matrix()[None]
     return (
         rays,
         scales,
-        np.broadcast_to(extrinsics[:3, :3], (count, 3, 3)),
-        np.broadcast_to(extrinsics[:3, 3], (count, 3)),
+        extrinsics[:, :3, :3].repeat(count, axis=0),
+        extrinsics[:, :3, 3].repeat(count, axis=0),
     )
 
 
