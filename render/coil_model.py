@@ -96,7 +96,7 @@ def casing_mesh(coil: CoilModel) -> Mesh:
 
 def _casing_outline(coil: CoilModel) -> FloatArray:
     """(N, 2) outline, star-shaped about the origin: the farthest of the wings and the waist."""
-    angles = np.linspace(0, 2 * np.pi, 144, endpoint=False)
+    angles = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     direction = np.column_stack([np.cos(angles), np.sin(angles)])
     radius, half = coil.casing_radius, coil.wing_spacing / 2
     # Farthest crossing of a ray from the origin with the circle of the nearer wing:

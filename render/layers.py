@@ -56,8 +56,6 @@ class LayerWindow:
         self._renderer.SetActiveCamera(self._camera)
         self._renderer.SetAutomaticLightCreation(False)
         self._size = (0, 0)
-        self._colour = vtkUnsignedCharArray()
-        self._depth = vtkFloatArray()
 
     def add(self, *actors: vtkActor) -> None:
         """Add things to draw, back to front where they are translucent."""
@@ -75,12 +73,14 @@ class LayerWindow:
         self._aim(projection, box.left, box.top, *self._fit(projection, width, height))
         self._window.Render()
         low, high = self._size[1] - height, self._size[1] - 1
-        self._window.GetRGBACharPixelData(0, low, width - 1, high, 0, self._colour, 0)
-        self._window.GetZbufferData(0, low, width - 1, high, self._depth)
-        # VTK's arrays are used again by the next call, and its first row is the lowest.
-        colour = vtk_to_numpy(self._colour).view(np.uint32).reshape(height, width)
-        depth = vtk_to_numpy(self._depth).reshape(height, width)
-        return Layer(np.ascontiguousarray(colour[::-1]), np.ascontiguousarray(depth[::-1]))
+        colour, depth = vtkUnsignedCharArray(), vtkFloatArray()
+        self._window.GetRGBACharPixelData(0, low, width - 1, high, 0, colour, 0)
+        self._window.GetZbufferData(0, low, width - 1, high, depth)
+        # VTK's first row is the lowest.
+        return Layer(
+            vtk_to_numpy(colour).view(np.uint32).reshape(height, width)[::-1],
+            vtk_to_numpy(depth).reshape(height, width)[::-1],
+        )
 
     def _fit(self, projection: Projection, width: int, height: int) -> tuple[int, int]:
         """Make the window large enough, but not much larger: clearing it costs time too.

@@ -17,7 +17,7 @@ _LAYOUTS = {
 def qimage(image: NDArray[np.uint8]) -> QImage:
     """Wrap a (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBX image, without copying.
 
-    RGBX, whose fourth byte is 255, is drawn fastest: Qt need not convert its pixels one by one.
+    The fourth byte of RGBX is 255.
 
     The picture shares its memory with `image`: the caller keeps `image` alive and unchanged for
     as long as the picture is used.
