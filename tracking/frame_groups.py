@@ -34,7 +34,9 @@ class FrameGroups:
     cameras
         Names of the cameras.
     lossless
-        A frame waits for its slot to be taken, instead of replacing what is in it.
+        Nothing is replaced: whoever puts a frame in waits until it was taken *and* the taker is
+        back for more. So the next frame is not captured before it can be worked on, and its age
+        is not spent waiting.
     """
 
     def __init__(self, cameras: Sequence[str], *, lossless: bool) -> None:
@@ -48,13 +50,13 @@ class FrameGroups:
         self._intervals: deque[int] = deque(maxlen=8 * max(1, len(cameras)))
         self._captured = 0
         self._dropped = 0
+        self._visits = 0
+        self._taken_on: dict[str, int] = {}
         self._closed = False
 
     def put(self, frame: Frame) -> bool:
         """Offer `frame`; False once closed."""
         with self._condition:
-            while self._lossless and frame.camera in self._slots and not self._closed:
-                self._condition.wait()
             if self._closed:
                 return False
             self._captured += 1
@@ -66,7 +68,14 @@ class FrameGroups:
             self._slots[frame.camera] = frame
             self._arrivals[frame.camera] = self._last_put[frame.camera] = time.monotonic()
             self._condition.notify_all()
+            if self._lossless:
+                self._condition.wait_for(lambda: self._closed or self._done_with(frame))
         return True
+
+    def _done_with(self, frame: Frame) -> bool:
+        """Whether the taker has come back since it took `frame`."""
+        taken = self._slots.get(frame.camera) is not frame
+        return taken and self._visits > self._taken_on[frame.camera]
 
     def end(self, camera: str) -> None:
         """Say that `camera` gives no more frames."""
@@ -94,6 +103,8 @@ class FrameGroups:
         """Wait for a group and take it; empty after `timeout_s` without one, or once closed."""
         deadline = time.monotonic() + timeout_s
         with self._condition:
+            self._visits += 1
+            self._condition.notify_all()
             while not self._closed:
                 now = time.monotonic()
                 ready_at = self._ready_at(now)
@@ -122,5 +133,6 @@ class FrameGroups:
         for frame in group:
             del self._slots[frame.camera]
             del self._arrivals[frame.camera]
+            self._taken_on[frame.camera] = self._visits
         self._condition.notify_all()
         return group

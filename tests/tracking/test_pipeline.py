@@ -177,16 +177,25 @@ def test_frames_of_different_instants_are_not_joined():
     assert groups.take(0.0) == []
 
 
-def test_without_loss_a_writer_waits_for_its_slot(no_thread_left):
+def test_without_loss_a_writer_waits_until_the_taker_is_back_for_more(no_thread_left):
     groups = FrameGroups(["left"], lossless=True)
-    groups.put(_frame("left", 0))
-    writer = threading.Thread(target=groups.put, args=(_frame("left", 33 * MS),))
+    returned = threading.Semaphore(0)
+
+    def write():
+        for step in range(2):
+            groups.put(_frame("left", step * 33 * MS))
+            returned.release()
+
+    writer = threading.Thread(target=write)
     writer.start()
-    writer.join(0.05)
-    assert writer.is_alive()
-    assert [frame.time_ns for frame in groups.take(1)] == [0]
+    assert not returned.acquire(timeout=0.05), "the frame was not taken yet"
+    assert [frame.time_ns for frame in groups.take(10)] == [0]
+    assert not returned.acquire(timeout=0.05), "the taker is still at work on it"
+    assert [frame.time_ns for frame in groups.take(10)] == [33 * MS]
+    assert returned.acquire(timeout=10)
+    assert groups.take(0.0) == []
+    assert returned.acquire(timeout=10)
     writer.join(10)
-    assert [frame.time_ns for frame in groups.take(1)] == [33 * MS]
     assert groups.counts() == (2, 0)
     groups.end("left")
     assert groups.exhausted()
