@@ -175,3 +175,15 @@ def test_nothing_seen_or_nothing_fitting_is_lost():
         ]
     }
     assert solve_body_pose(HEAD, scattered, CAMERAS, None).world_from_body is None
+
+
+def test_errors_of_rounding_do_not_add_up_from_prior_to_prior():
+    pose = POSE
+    skewed = pose.as_matrix()
+    skewed[:3, :3] *= 1 + 1e-6
+    pose = RigidTransform(skewed, normalize=False)
+    seen = _observe(POSE)
+    for _ in range(3):
+        pose = solve_body_pose(HEAD, seen, CAMERAS, pose).world_from_body
+    rotation = pose.as_matrix()[:3, :3]
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-14)
