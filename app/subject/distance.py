@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from render.rays import RayCaster
 from render.surface import Surface
 
 FloatArray = NDArray[np.float64]
@@ -20,8 +21,9 @@ _SLACK = 0.1
 class SurfaceDistance:
     """Distances to one surface.
 
-    Every triangle lies in a bounding sphere about its centroid. A query first culls by the
-    spheres, all at once in single precision, then treats the few triangles left exactly.
+    Every triangle lies in a bounding sphere about its centroid. A query for the nearest point first
+    culls by the spheres, all at once in single precision, then treats the few triangles left
+    exactly.
     """
 
     def __init__(self, surface: Surface) -> None:
@@ -31,6 +33,9 @@ class SurfaceDistance:
         self._corners = corners
         self._centroids = np.ascontiguousarray(centroids.T, dtype=np.float32)
         self._radii = (radii + _SLACK).astype(np.float32)
+        self._rays = RayCaster(surface)
+        self._middle = surface.vertices.mean(axis=0).astype(np.float64)
+        self._extent = float(np.linalg.norm(surface.vertices - self._middle, axis=1).max()) + 1.0
 
     def nearest(self, point: ArrayLike) -> tuple[float, FloatArray]:
         """Give the distance to the point of the surface nearest to `point` (3,), and that point.
@@ -65,12 +70,9 @@ class SurfaceDistance:
         if length == 0:
             raise ValueError("The direction has no length.")
         axis = direction / length
-        offsets = self._centroids - origin.astype(np.float32)[:, None]
-        ahead = axis.astype(np.float32) @ offsets
-        squares = np.einsum("ij,ij->j", offsets, offsets) - ahead * ahead
-        near = (squares <= self._radii * self._radii) & (ahead >= -self._radii)
-        hits = _hit_distances(origin, axis, self._corners[np.flatnonzero(near)])
-        return float(hits.min()) if len(hits) else None
+        reach = float(np.linalg.norm(origin - self._middle)) + self._extent
+        hit = self._rays.first_hit(origin, axis, reach)
+        return None if hit is None else float((hit - origin) @ axis)
 
 
 def closest_points(point: FloatArray, corners: FloatArray) -> FloatArray:
@@ -96,24 +98,6 @@ def closest_points(point: FloatArray, corners: FloatArray) -> FloatArray:
     inside = flat & (turns >= 0).all(axis=1)
     nearest[inside] = (point - height[:, None] * normals)[inside]
     return nearest
-
-
-def _hit_distances(origin: FloatArray, axis: FloatArray, corners: FloatArray) -> FloatArray:
-    """Distances to the triangles that the ray hits (Moeller and Trumbore 1997)."""
-    tolerance = 1e-9
-    edge_1, edge_2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    across = np.cross(axis, edge_2)
-    determinant = np.einsum("mj,mj->m", edge_1, across)
-    crossed = np.abs(determinant) > 1e-12
-    scale = 1 / np.where(crossed, determinant, 1)
-    start = origin - corners[:, 0]
-    u = np.einsum("mj,mj->m", start, across) * scale
-    turned = np.cross(start, edge_1)
-    v = turned @ axis * scale
-    distance: FloatArray = np.einsum("mj,mj->m", edge_2, turned) * scale
-    within = (u >= -tolerance) & (v >= -tolerance) & (u + v <= 1 + tolerance)
-    hits: FloatArray = distance[crossed & within & (distance >= 0)]
-    return hits
 
 
 def _vector(values: ArrayLike) -> FloatArray:
