@@ -101,11 +101,6 @@ class Window(QMainWindow):
         """The 3-D picture."""
         return self._scene_panel.view
 
-    def turn_view(self, right_px: float, down_px: float) -> None:
-        """Turn the head as dragging by so many pixels does."""
-        self._scene.orbit(right_px, down_px)
-        self._scene_panel.view.invalidate()
-
     @property
     def frames_drawn(self) -> int:
         """How many 3-D pictures were drawn so far."""

@@ -16,7 +16,9 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 FloatArray = NDArray[np.float64]
 
-VIEW_ANGLE_DEG = 28.0
+VIEW_ANGLE_DEG = 14.0
+"""Narrow, as through a long lens: a coil that is still far from the head does not fill the
+picture, and coil and target are seen against each other with little parallax."""
 NEAREST, FARTHEST = 60.0, 2000.0
 """Limits of the distance from which one looks, mm."""
 
@@ -108,7 +110,7 @@ def preset_view(
     radius = float(np.linalg.norm(bounds[1] - bounds[0])) / 2
     if preset is ViewPreset.OVER_COIL and mri_from_target is not None:
         axes = mri_from_target.rotation.as_matrix()
-        return look_along(axes[:, 2], axes[:, 1], mri_from_target.translation, 2.6 * radius)
+        return look_along(axes[:, 2], axes[:, 1], mri_from_target.translation, 5.3 * radius)
     direction, up = _DIRECTIONS.get(preset, _DIRECTIONS[ViewPreset.TOP])
     distance = 0.86 * radius / np.sin(np.deg2rad(VIEW_ANGLE_DEG / 2))
     return look_along(np.array(direction), np.array(up), centre, distance)

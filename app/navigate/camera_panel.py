@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.widgets import theme
-from app.widgets.pictures import fitted, qimage
+from app.widgets.pictures import fitted, qimage, thumbnail
 from render import palette
 from tracking.cameras import Camera
 from tracking.detection import TagObservation
@@ -62,7 +62,8 @@ class CameraPanel(QWidget):
         height, width = self._image.shape
         area = fitted(width, height, QRectF(self.rect()))
         painter.setOpacity(0.35 if self._stale else 1.0)
-        painter.drawImage(area, qimage(self._image))
+        ratio = self.devicePixelRatioF()
+        painter.drawImage(area, qimage(thumbnail(self._image, round(area.width() * ratio))))
         painter.setOpacity(1.0)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         scale = area.width() / width

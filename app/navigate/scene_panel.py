@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QSize, Qt
+from PySide6.QtCore import QPointF, QSize, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -30,6 +30,10 @@ _PRESETS = (
 )
 
 
+REST_MS = 200
+"""When the view has not been moved by hand for so long, the head is drawn finely again."""
+
+
 class SceneView(QWidget):
     """The picture itself. Draws when something has changed, and only then."""
 
@@ -42,6 +46,10 @@ class SceneView(QWidget):
         self._unmeasured_ns: int | None = None
         self._grabbed: QPointF | None = None
         self.frames_drawn = 0
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._rested)
         self.setMinimumSize(320, 240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Head with coil and target")
@@ -93,14 +101,31 @@ class SceneView(QWidget):
         moved = event.position() - self._grabbed
         self._grabbed = event.position()
         if event.buttons() & Qt.MouseButton.LeftButton:
-            self._scene.orbit(moved.x(), moved.y())
+            self.turn(moved.x(), moved.y())
         else:
+            self._moving_by_hand()
             self._scene.pan(moved.x(), moved.y())
-        self.invalidate()
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: D102
+        self._moving_by_hand()
         self._scene.zoom(1.1 ** (event.angleDelta().y() / 120))
+
+    def turn(self, right_px: float, down_px: float) -> None:
+        """Turn the head as dragging by so many pixels does."""
+        self._moving_by_hand()
+        self._scene.orbit(right_px, down_px)
+
+    def _moving_by_hand(self) -> None:
+        self._scene.set_moving(True)
+        self._rest.start()
         self.invalidate()
+
+    def _rested(self) -> None:
+        self._scene.set_moving(False)
+        self.invalidate()
+
+    def hideEvent(self, _event: object) -> None:  # noqa: D102
+        self._rest.stop()
 
 
 class ScenePanel(QWidget):
