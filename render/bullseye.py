@@ -47,8 +47,10 @@ class Bullseye:
 
     Attributes
     ----------
-    primitives
-        To be painted in this order.
+    still
+        What does not change with the coil: to be painted first, and kept.
+    moving
+        What does: to be painted over it.
     extent
         Left, bottom, right and top of the whole drawing.
     background
@@ -57,11 +59,17 @@ class Bullseye:
         What the drawing says in words, also for assistive technology.
     """
 
-    primitives: tuple[Primitive, ...]
+    still: tuple[Primitive, ...]
+    moving: tuple[Primitive, ...]
     extent: tuple[float, float, float, float]
     background: str
     state: GuidanceState
     hint: Hint
+
+    @property
+    def primitives(self) -> tuple[Primitive, ...]:
+        """Everything, to be painted in this order."""
+        return self.still + self.moving
 
 
 def bullseye(
@@ -90,14 +98,15 @@ def bullseye(
         hint = HOLD_STILL
     else:
         hint = choose_hint(known, tolerance, last_hint)
-    parts: list[Primitive] = [*_dial(tolerance), *_target(tolerance, state), *_bar(tolerance)]
+    still = (*_dial(tolerance), *_target(tolerance, state), *_bar(tolerance))
+    parts: list[Primitive] = []
     if known is not None:
         parts += _coil(known, tolerance, STATE_COLOUR[state])
         parts += _bar_pointer(known.scalp_gap, tolerance)
     else:
         parts += _cross((0.0, 0.0), 0.62, palette.MUTED, 0.05)
     parts += _words(state, hint)
-    return Bullseye(tuple(parts), EXTENT, palette.BACKGROUND, state, hint)
+    return Bullseye(still, tuple(parts), EXTENT, palette.BACKGROUND, state, hint)
 
 
 def radius_of(distance: float, tolerance: Tolerance) -> float:

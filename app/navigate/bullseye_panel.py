@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.widgets.pictures import fitted
 from app.widgets.theme import number_font
 from render.bullseye import Bullseye
 from render.primitives import Arc, Circle, Line, Polygon, Primitive, Text
-
-_TEXT_SCALE = 100.0
-"""Fonts have whole sizes: text is laid out this much larger than the drawing and scaled down."""
 
 
 class BullseyePanel(QWidget):
@@ -23,6 +20,8 @@ class BullseyePanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._bullseye: Bullseye | None = None
+        self._ground_key: tuple[tuple[Primitive, ...], QSize, float] | None = None
+        self._ground_pixmap = QPixmap()
         self.setMinimumSize(240, 240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Bullseye")
@@ -40,17 +39,38 @@ class BullseyePanel(QWidget):
         return QSize(310, 330)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: D102
-        painter = QPainter(self)
         if self._bullseye is None:
             return
-        left, bottom, right, top = self._bullseye.extent
+        ground = self._ground(self._bullseye)
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, ground)
+        self._paint_all(painter, self._bullseye, self._bullseye.moving)
+
+    def _ground(self, bullseye: Bullseye) -> QPixmap:
+        """Give what stays the same, painted once for each size and tolerance."""
+        ratio = self.devicePixelRatioF()
+        key = (bullseye.still, self.size(), ratio)
+        if key != self._ground_key:
+            self._ground_key = key
+            self._ground_pixmap = QPixmap(self.size() * ratio)
+            self._ground_pixmap.setDevicePixelRatio(ratio)
+            self._ground_pixmap.fill(QColor(bullseye.background))
+            painter = QPainter(self._ground_pixmap)
+            self._paint_all(painter, bullseye, bullseye.still)
+            painter.end()
+        return self._ground_pixmap
+
+    def _paint_all(
+        self, painter: QPainter, bullseye: Bullseye, primitives: tuple[Primitive, ...]
+    ) -> None:
+        left, bottom, right, top = bullseye.extent
         area = fitted(right - left, top - bottom, QRectF(self.rect()))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.translate(area.topLeft())
         scale = area.width() / (right - left)
         painter.scale(scale, -scale)
         painter.translate(-left, -top)
-        for primitive in self._bullseye.primitives:
+        for primitive in primitives:
             _paint(painter, primitive)
 
 
@@ -100,11 +120,15 @@ def _paint_arc(painter: QPainter, arc: Arc) -> None:
 
 
 def _paint_text(painter: QPainter, text: Text) -> None:
-    painter.save()
-    painter.translate(*text.at)
-    painter.scale(1 / _TEXT_SCALE, -1 / _TEXT_SCALE)
-    font = number_font(max(round(text.height * _TEXT_SCALE), 1))
+    # In pixels of the widget, where the painter keeps its letters ready; turned and scaled text
+    # would be drawn as outlines each time.
+    drawing = painter.worldTransform()
+    at = drawing.map(QPointF(*text.at))
+    pixels = text.height * drawing.m11()
+    font = number_font(max(round(pixels), 1))
     font.setBold(text.bold)
+    painter.save()
+    painter.resetTransform()
     painter.setFont(font)
     painter.setPen(QColor(text.colour))
     flags = {
@@ -112,8 +136,8 @@ def _paint_text(painter: QPainter, text: Text) -> None:
         "left": Qt.AlignmentFlag.AlignLeft,
         "right": Qt.AlignmentFlag.AlignRight,
     }[text.anchor]
-    wide = 10 * _TEXT_SCALE
+    wide = 40 * pixels
     start = {"centre": -wide / 2, "left": 0.0, "right": -wide}[text.anchor]
-    box = QRectF(start, -_TEXT_SCALE, wide, 2 * _TEXT_SCALE)
+    box = QRectF(at.x() + start, at.y() - 2 * pixels, wide, 4 * pixels)
     painter.drawText(box, flags | Qt.AlignmentFlag.AlignVCenter, text.words)
     painter.restore()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
@@ -27,15 +26,6 @@ def qimage(image: NDArray[np.uint8]) -> QImage:
     height, width = image.shape[:2]
     layout = _LAYOUTS[image.shape[2] if image.ndim == 3 else 1]
     return QImage(image.data, width, height, image.strides[0], layout)
-
-
-def thumbnail(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Shrink `image` to about `width` pixels; an image that is no wider comes back as it is."""
-    if image.shape[1] <= width:
-        return image
-    height = max(round(image.shape[0] * width / image.shape[1]), 1)
-    # Averages over areas: sharp, and in some tenths of a millisecond.
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def fitted(width: float, height: float, into: QRectF) -> QRectF:

@@ -7,7 +7,6 @@ use. Nothing else should run on the machine meanwhile.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 import traceback
@@ -18,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.benchmarks import report
+from tests.benchmarks.alone import measure_alone
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ BENCHMARKS = (
 def run(benchmark: Benchmark) -> report.Outcome:
     """Run one benchmark; a fault in it is part of the outcome and stops no other."""
     try:
-        figures = importlib.import_module(benchmark.module).measure()
+        figures = measure_alone(benchmark.module)
     except Exception as fault:  # whatever it is, the other figures are still wanted
         traceback.print_exc()
         return report.Outcome(benchmark.name, fault=f"{type(fault).__name__}: {fault}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEventLoop, QTimer
 
 from app.practice.equipment import Practice, practice
 from app.rig import Rig
@@ -19,6 +19,7 @@ from app.window import Window
 from render.guidance_state import GuidanceState
 
 VIEW_SIZE = (900, 700)
+POLL_MS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +37,14 @@ class LiveWindow:
     def run_until(self, condition: Callable[[], bool], patience_s: float) -> bool:
         """Let the event loop run until `condition` holds; False if it never did."""
         end = time.monotonic() + patience_s
-        while time.monotonic() < end:
-            if condition():
-                return True
-            QApplication.processEvents()
-            time.sleep(0.001)
-        return False
+        loop, timer = QEventLoop(), QTimer()
+        timer.timeout.connect(
+            lambda: loop.quit() if condition() or time.monotonic() > end else None
+        )
+        timer.start(POLL_MS)
+        loop.exec()
+        timer.stop()
+        return condition()
 
     def now_ns(self) -> int:
         """Give the present, ``time.monotonic_ns()``."""
