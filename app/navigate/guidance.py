@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
+from tracking.rigid import relative
+
 FloatArray = NDArray[np.float64]
 
 
@@ -107,10 +109,8 @@ def compare(mri_from_coil: RigidTransform, mri_from_target: RigidTransform) -> G
     The definitions of the four errors follow Brainsight's exported samples, against which they
     agree to 0.001 mm and 0.01 degrees.
     """
-    coil_from_target = mri_from_coil.inv() * mri_from_target
-    offset = np.asarray(coil_from_target.translation, dtype=np.float64)
-    axes = np.asarray(coil_from_target.rotation.as_matrix(), dtype=np.float64)
-    target_y, target_z = axes[:, 1], axes[:, 2]
+    coil_from_target = relative(mri_from_coil, mri_from_target)
+    target_y, target_z, offset = coil_from_target[:3, 1:].T
     lateral = float(np.hypot(target_z[0], target_z[1]))
     angle = float(np.arctan2(lateral, target_z[2]))
     # z cross target_z = (-target_z.y, target_z.x, 0) is the axis about which the coil must tilt.

@@ -19,6 +19,7 @@ from app.plan.target import Target
 from app.subject.distance import SurfaceDistance
 from render.guidance_state import GuidanceState
 from tracking.poses import POSE_LIMIT_NS, BodyPose, TrackingState
+from tracking.rigid import chain, difference, rotation_matrix
 
 FloatArray = NDArray[np.float64]
 
@@ -152,8 +153,8 @@ def coil_on_head(
     setup: Setup, world_from_head: RigidTransform, world_from_coil_body: RigidTransform
 ) -> RigidTransform:
     """``mri_from_coil`` from the two bodies' poses."""
-    head_from_coil = world_from_head.inv() * world_from_coil_body * setup.coil_body_from_coil
-    return setup.mri_from_head * head_from_coil
+    head_from_coil_body = difference(world_from_head, world_from_coil_body)
+    return chain(setup.mri_from_head, head_from_coil_body, setup.coil_body_from_coil)
 
 
 def navigate(
@@ -205,7 +206,7 @@ def navigate(
 
 
 def _axis(mri_from_coil: RigidTransform) -> FloatArray:
-    return np.asarray(mri_from_coil.rotation.as_matrix()[:, 2])
+    return rotation_matrix(mri_from_coil)[:, 2]
 
 
 def _widened(tolerance: Tolerance) -> Tolerance:

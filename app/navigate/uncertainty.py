@@ -39,7 +39,7 @@ def head_relative_sigma(
     p by ``w x (p - o) + t``. The coil's own error moves its origin in ``world``; an error of the
     head's pose moves it by the opposite amount in the head's frame.
     """
-    focal_point = (world_from_coil_body * coil_body_from_coil).translation
+    focal_point = world_from_coil_body.apply(coil_body_from_coil.translation)
     position = np.zeros((3, 3))
     for body, covariance in (
         (world_from_coil_body, coil_covariance),

@@ -103,7 +103,7 @@ class Control:
         self._polled_ns = 0
         self._alive_at_ns = 0
         self._state_at_ns = 0
-        self._told: GateState | None = None
+        self._told: tuple[GateState, bool, bool] | None = None
         self._recorded: GateState | None = GateState.OFFLINE
         self._handlers: dict[type, Callable[[Any, int], None]] = {
             OpenSession: self._open_session,
@@ -166,9 +166,15 @@ class Control:
         if standing.state not in ARMED_STATES and self._recorded in ARMED_STATES:
             self._firing.fire_on_target(None, standing.stops)
         self._record_state(standing)
-        if standing.state is not self._told or now >= self._state_at_ns:
+        if _gist(standing) != self._told or now >= self._state_at_ns:
             self._tell_state(standing)
-        times = (due, standing.disarm_due_ns, ask_again, self._state_at_ns)
+        times = (
+            due,
+            standing.disarm_due_ns,
+            ask_again,
+            self._state_at_ns,
+            _lapse_ns(standing, now),
+        )
         return min(at for at in times if at is not None)
 
     def _next_command(self) -> tuple[Command, int] | None:
@@ -337,10 +343,21 @@ class Control:
             self._send(ErrorEvent(sentence=str(error)))
 
     def _tell_state(self, standing: Standing) -> None:
-        self._told = standing.state
+        self._told = _gist(standing)
         now = self._clock()
         self._state_at_ns = now + STATE_PERIOD_NS
         self._send(state_event(standing, self._firing, now))
+
+
+def _gist(standing: Standing) -> tuple[GateState, bool, bool]:
+    """Give what the window is told of at once when it changes."""
+    return standing.state, standing.on_target, standing.pulse_refusal is None
+
+
+def _lapse_ns(standing: Standing, now_ns: int) -> int | None:
+    """When the next lease runs out, if nothing renews it; None if none is valid."""
+    left = (standing.pose_left_ns, standing.operator_left_ns)
+    return min((now_ns + one + 1 for one in left if one is not None and one >= 0), default=None)
 
 
 def state_event(standing: Standing, firing: Firing, now_ns: int) -> StateEvent:

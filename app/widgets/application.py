@@ -10,7 +10,7 @@ from app.identity import NAME
 from app.widgets.qt_messages import log_qt_messages
 from app.widgets.theme import apply_theme
 
-SWITCH_INTERVAL_S = 0.0002
+SWITCH_INTERVAL_S = 0.0001
 """How long one thread may run Python while another waits to. With Python's own 5 ms the tracker
 would stand still for that long several times in each frame while the window draws: measured, the
 median delay from capture to picture was 94 ms, and 48 ms with this."""
