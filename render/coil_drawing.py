@@ -25,22 +25,24 @@ from render.actors import (
 )
 from render.coil_model import (
     CoilModel,
-    casing_mesh,
+    back_rim_mesh,
     centre_cross_mesh,
     handle_mesh,
     notch_mesh,
+    rim_mesh,
     windings_mesh,
 )
 from render.layers import Layer, LayerWindow
 from render.markers import line_mesh
-from render.meshes import Mesh, sphere
+from render.meshes import sphere
 from render.projection import Box, Projection
 
 FloatArray = NDArray[np.float64]
 
-CASING = (0.20, 0.40, 0.68)
-HANDLE = (0.30, 0.40, 0.54)
-WINDING = (0.62, 0.83, 0.98)
+RIM = (0.45, 0.80, 1.00)
+BACK_RIM = (0.10, 0.36, 0.70)
+WINDING = (0.10, 0.47, 0.92)
+CROSS = (0.85, 0.95, 1.00)
 NOTCH = palette.rgb(palette.YELLOW)
 AIM = palette.rgb(palette.SKY_BLUE)
 ERROR = palette.rgb(palette.VERMILION)
@@ -61,13 +63,14 @@ class CoilState(StrEnum):
 class CoilDrawing:
     """Draws a coil wherever it is. Used by one thread; `close` it."""
 
-    def __init__(self, coil: CoilModel, casing_opacity: float) -> None:
+    def __init__(self, coil: CoilModel) -> None:
         parts = [
-            lit_mesh(handle_mesh(coil), HANDLE, opacity=casing_opacity),
-            lit_mesh(casing_mesh(coil), CASING, opacity=casing_opacity),
-            lit_mesh(_visible_windings(coil), WINDING, glow=0.25, crease_deg=90.0),
+            lit_mesh(windings_mesh(coil), WINDING, glow=0.4, crease_deg=130.0),
+            lit_mesh(back_rim_mesh(coil), BACK_RIM, glow=0.4, crease_deg=100.0),
+            lit_mesh(rim_mesh(coil), RIM, glow=0.4, crease_deg=100.0),
+            lit_mesh(handle_mesh(coil), RIM, glow=0.3, crease_deg=100.0),
             lit_mesh(notch_mesh(coil), NOTCH, glow=0.3),
-            lit_mesh(centre_cross_mesh(coil), WINDING, glow=0.4),
+            lit_mesh(centre_cross_mesh(coil), CROSS, glow=0.5),
         ]
         self._rigid = solid_actor(*parts)
         self._normal = mesh_actor(line_mesh(0.9), AIM, glow=0.5)
@@ -75,8 +78,7 @@ class CoilDrawing:
         self._error = mesh_actor(line_mesh(0.9), ERROR, glow=0.5)
         self._corners = np.concatenate([box_corners(part.GetBounds()) for part in parts])
         self._layer = LayerWindow()
-        # The lines come first, so that the casing in front of them is blended over them.
-        self._layer.add(self._normal, self._aim, self._error, self._rigid)
+        self._layer.add(self._rigid, self._normal, self._aim, self._error)
 
     def draw(
         self,
@@ -131,14 +133,6 @@ class CoilDrawing:
     def close(self) -> None:
         """Give the graphics memory back. Safe to call twice."""
         self._layer.close()
-
-
-def _visible_windings(coil: CoilModel) -> Mesh:
-    """Give the turns without the triangles that lie within the casing: they are the most."""
-    mesh = windings_mesh(coil)
-    heights = mesh.vertices[mesh.faces, 2]
-    within = ((heights > -coil.casing_thickness - 1e-6) & (heights < 1e-6)).all(axis=1)
-    return Mesh(mesh.vertices, mesh.faces[~within])
 
 
 def _ghost(layer: Layer) -> Layer:

@@ -1,4 +1,7 @@
-"""The shape of a figure-8 coil, drawn from a small file of dimensions.
+"""The shape of a figure-8 coil, drawn in outline from a small file of dimensions.
+
+In outline: a casing would hide the cortex and the target just where one looks, and would be most
+of the pixels of a frame.
 
 In: a JSON file such as ``resources/coils/figure8_70mm.json``. Out: meshes in the ``coil`` frame:
 origin at the centre of the head-side face, z into the head (so the coil lies at z <= 0), y away
@@ -11,9 +14,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from render.meshes import FloatArray, Mesh, circle, merged, prism, tube
+
+WAIST = 0.72
+"""Half height of the waist between the wings, in radii of a wing."""
+RIBS = 3
+"""Cross ribs of the handle."""
 
 Length = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 
@@ -89,14 +98,25 @@ def read_coil_model(path: Path) -> CoilModel:
         ) from error
 
 
-def casing_mesh(coil: CoilModel) -> Mesh:
-    """Make the casing: two rounded wings with a waist between them, z from -thickness to 0."""
-    return prism(_casing_outline(coil), -coil.casing_thickness, 0.0, bevel=2.5)
+def rim_mesh(coil: CoilModel) -> Mesh:
+    """Make the edge of the head-side face: two rounded wings with a waist between them."""
+    return _outline_mesh(coil, 0.0, 1.5)
+
+
+def back_rim_mesh(coil: CoilModel) -> Mesh:
+    """Make the edge of the face away from the head, thinner; with the other it shows the tilt."""
+    return _outline_mesh(coil, -coil.casing_thickness, 0.9)
+
+
+def _outline_mesh(coil: CoilModel, z: float, radius: float) -> Mesh:
+    outline = _casing_outline(coil)
+    path = np.column_stack([outline, np.full(len(outline), z)])
+    return _bar(path, radius, closed=True)
 
 
 def _casing_outline(coil: CoilModel) -> FloatArray:
     """(N, 2) outline, star-shaped about the origin: the farthest of the wings and the waist."""
-    angles = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     direction = np.column_stack([np.cos(angles), np.sin(angles)])
     radius, half = coil.casing_radius, coil.wing_spacing / 2
     # Farthest crossing of a ray from the origin with the circle of the nearer wing:
@@ -104,7 +124,7 @@ def _casing_outline(coil: CoilModel) -> FloatArray:
     along = half * np.abs(direction[:, 0])
     under_root = radius**2 - half**2 + along**2
     wing = np.where(under_root > 0, along + np.sqrt(np.maximum(under_root, 0)), 0.0)
-    waist_half_height = 0.72 * radius
+    waist_half_height = WAIST * radius
     waist = waist_half_height / np.maximum(np.abs(direction[:, 1]), 1e-9)
     waist = np.where(waist * np.abs(direction[:, 0]) <= half, waist, 0.0)
     reach: FloatArray = direction * np.maximum(wing, waist)[:, None]
@@ -112,56 +132,47 @@ def _casing_outline(coil: CoilModel) -> FloatArray:
 
 
 def windings_mesh(coil: CoilModel) -> Mesh:
-    """Make the turns of both wings, as rings on both faces of the casing."""
+    """Make the turns of both wings, as rings in the mid-plane of the casing."""
     diameters = np.linspace(coil.wing_inner_diameter, coil.wing_outer_diameter, coil.windings)
-    faces = (-coil.casing_thickness, 0.0)
+    middle = np.array([0.0, 0.0, -coil.casing_thickness / 2])
     return merged(
         *(
-            tube(
-                circle(centre + np.array([0, 0, z]), diameter / 2, count=36),
-                0.9,
-                sides=4,
-                closed=True,
-            )
+            _bar(circle(centre + middle, diameter / 2, count=36), 0.95, closed=True)
             for centre in coil.wing_centres
             for diameter in diameters
-            for z in faces
         )
     )
 
 
 def handle_mesh(coil: CoilModel) -> Mesh:
-    """Make the handle: a rounded bar from the waist toward -y, in the mid-plane of the casing."""
-    start = -0.5 * coil.casing_radius
-    end = -0.72 * coil.casing_radius - coil.handle_length
-    half = coil.handle_width / 2
-    corner = half * 0.6
-    quarter = np.linspace(0, np.pi / 2, 6)
-    centres = [(half - corner, start - corner), (-half + corner, start - corner)]
-    centres += [(-half + corner, end + corner), (half - corner, end + corner)]
-    outline = np.concatenate(
-        [
-            np.asarray(centre)
-            + corner
-            * np.column_stack([np.cos(quarter + i * np.pi / 2), np.sin(quarter + i * np.pi / 2)])
-            for i, centre in enumerate(centres)
-        ]
-    )
-    middle = -coil.casing_thickness / 2
-    return prism(
-        outline, middle - 0.4 * coil.handle_width, middle + 0.25 * coil.handle_width, bevel=4.0
-    )
+    """Make the handle's outline, from the waist toward -y in the mid-plane, with cross ribs."""
+    start = -WAIST * coil.casing_radius
+    end = start - coil.handle_length
+    half, z = coil.handle_width / 2, -coil.casing_thickness / 2
+    corner = 0.6 * half
+    edge = [[half, start], [half, end + corner], [half - corner, end]]
+    edge += [[-x, y] for x, y in reversed(edge)]
+    ribs = [
+        _bar([[-half, y, z], [half, y, z]], 1.1)
+        for y in np.linspace(start, end + corner, RIBS + 1)[1:]
+    ]
+    return merged(_bar([[x, y, z] for x, y in edge], 1.5), *ribs)
 
 
 def notch_mesh(coil: CoilModel) -> Mesh:
     """Make the direction notch: an arrow head at the front edge that points to +y."""
-    edge = 0.72 * coil.casing_radius
+    edge = WAIST * coil.casing_radius
     outline = np.array([[-9.0, edge - 8.0], [9.0, edge - 8.0], [0.0, edge + 14.0]])
     return prism(outline, -coil.casing_thickness - 1.5, 0.0, bevel=0.8)
 
 
 def centre_cross_mesh(coil: CoilModel) -> Mesh:
-    """Make a cross on the back of the casing over the coil's centre, where its axis leaves."""
+    """Make a cross behind the casing over the coil's centre, where its axis leaves."""
     z = -coil.casing_thickness - 0.5
     across, along = [[-8.0, 0.0, z], [8.0, 0.0, z]], [[0.0, -8.0, z], [0.0, 8.0, z]]
-    return merged(tube(across, 1.1, sides=6), tube(along, 1.1, sides=6))
+    return merged(_bar(across, 1.4), _bar(along, 1.4))
+
+
+def _bar(path: ArrayLike, radius: float, *, closed: bool = False) -> Mesh:
+    """Make a bar of three sides, one flat toward who holds the coil: fewest triangles are seen."""
+    return tube(path, radius, sides=3, closed=closed, ridge=(0.0, 0.0, 1.0))

@@ -24,8 +24,10 @@ from render.layers import Layer, Pixels
 from render.projection import Box
 
 DepthImage = NDArray[np.float32]
+Indices = NDArray[np.intp]
 
 _LEAST_ALPHA = np.uint32(1 << 24)
+_OPAQUE = np.uint32(0xFF << 24)
 _ALPHA = np.arange(256)
 _LET_THROUGH = np.repeat(256 - (_ALPHA + (_ALPHA >> 7)), 4).astype(np.uint16).view(np.uint64)
 """For each alpha, how many 256ths of what lies below are seen; once for each byte of a pixel."""
@@ -129,14 +131,29 @@ def still_picture(
 
 
 def put_in(still: Still, box: Box, moving: Layer) -> Pixels:
-    """Give `still` with a moving layer put in at `box`, as a new picture."""
+    """Give `still` with a moving layer put in at `box`, as a new picture.
+
+    Few of the box's pixels are drawn at all: these are looked up once, all else is done for them.
+    """
     picture = still.picture.copy()
-    part = picture[box.slices]
-    seen = moving.depth < still.opaque_depth[box.slices]
-    seen &= moving.pixels >= _LEAST_ALPHA
-    part[seen] = over(moving.pixels[seen], part[seen])
-    seen &= moving.depth >= still.scalp_depth[box.slices]
-    if seen.any():
-        within = over(moving.pixels[seen], still.opaque[box.slices][seen])
-        part[seen] = over(still.scalp[box.slices][seen], within)
+    at, pixels, depth = _drawn(box, moving, picture.shape[1])
+    seen = np.flatnonzero(depth < still.opaque_depth.take(at))
+    at, pixels, depth = at.take(seen), pixels.take(seen), depth.take(seen)
+    behind = depth >= still.scalp_depth.take(at)
+    if pixels.min(initial=_OPAQUE) < _OPAQUE:
+        pixels = over(pixels, np.where(behind, still.opaque.take(at), picture.take(at)))
+    pixels[behind] = over(still.scalp.take(at[behind]), pixels[behind])
+    picture.reshape(-1)[at] = pixels
     return picture
+
+
+def _drawn(box: Box, layer: Layer, width: int) -> tuple[Indices, Pixels, DepthImage]:
+    """Give the pixels of a layer at `box` that are drawn: where in a picture so wide, what, depth.
+
+    A layer from VTK lies in memory with its lowest row first, and is taken so: without a copy.
+    """
+    pixels, depth = layer.pixels[::-1].reshape(-1), layer.depth[::-1].reshape(-1)
+    drawn = np.flatnonzero(pixels >= _LEAST_ALPHA)
+    row = drawn // (box.right - box.left)
+    at = drawn + box.left + (box.bottom - 1) * width - row * (width + box.right - box.left)
+    return at, pixels.take(drawn), depth.take(drawn)

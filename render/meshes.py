@@ -42,7 +42,14 @@ def merged(*meshes: Mesh) -> Mesh:
     )
 
 
-def tube(path: ArrayLike, radius: float, *, sides: int = 10, closed: bool = False) -> Mesh:
+def tube(
+    path: ArrayLike,
+    radius: float,
+    *,
+    sides: int = 10,
+    closed: bool = False,
+    ridge: ArrayLike | None = None,
+) -> Mesh:
     """Make a round tube along a polyline; an open one has flat caps.
 
     Parameters
@@ -55,9 +62,12 @@ def tube(path: ArrayLike, radius: float, *, sides: int = 10, closed: bool = Fals
         Number of sides of the cross-section.
     closed
         Whether the last point joins the first.
+    ridge
+        (3,) where the first corner of the cross-section points at the first point; not along the
+        path. A bar of three sides shows a single flat side to who looks along its ridge.
     """
     points = np.asarray(path, dtype=np.float64)
-    rings = _tube_rings(points, radius, sides, closed)
+    rings = _tube_rings(points, radius, sides, closed, ridge)
     count = len(points)
     faces = _band_faces(count, sides, closed)
     vertices = rings.reshape(-1, 3)
@@ -75,14 +85,19 @@ def tube(path: ArrayLike, radius: float, *, sides: int = 10, closed: bool = Fals
     return Mesh(vertices, faces.astype(np.int32))
 
 
-def _tube_rings(points: FloatArray, radius: float, sides: int, closed: bool) -> FloatArray:
+def _tube_rings(
+    points: FloatArray, radius: float, sides: int, closed: bool, ridge: ArrayLike | None
+) -> FloatArray:
     """(N, sides, 3) cross-sections, turned as little as possible from one to the next."""
     if closed:
         tangents = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
     else:
         tangents = np.gradient(points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
-    across = np.cross(tangents[0], np.eye(3)[np.argmin(np.abs(tangents[0]))])
+    if ridge is None:
+        across = np.cross(tangents[0], np.eye(3)[np.argmin(np.abs(tangents[0]))])
+    else:
+        across = np.asarray(ridge, dtype=np.float64)
     angles = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     rings = np.empty((len(points), sides, 3))
     for index, (point, tangent) in enumerate(zip(points, tangents, strict=True)):

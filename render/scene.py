@@ -53,7 +53,6 @@ class SceneStyle:
     scalp_opacity: float = 0.24
     scalp_rim_opacity: float = 0.85
     scalp_ambient: float = 0.85
-    casing_opacity: float = 0.5
 
 
 class HeadScene:
@@ -91,7 +90,7 @@ class HeadScene:
         self._target_actors = _target_actors()
         self._marks_window.add(*self._target_actors)
         self._hit_actors: list[vtkActor] = []
-        self._coil = CoilDrawing(coil, self._style.casing_opacity)
+        self._coil = CoilDrawing(coil)
         self._rays = RayCaster(cortex)
         self._target: Target | None = None
         self._scalp_shown = True

@@ -29,7 +29,7 @@ def coil() -> CoilModel:
 @pytest.fixture
 def scene(coil: CoilModel) -> Iterator[HeadScene]:
     """Scalp of radius 90 about a cortex of radius 70."""
-    # Equal opacity everywhere and an opaque casing, so that VTK can draw the same in one go.
-    style = SceneStyle(scalp_opacity=0.4, scalp_rim_opacity=0.4, casing_opacity=1.0)
+    # Equal opacity everywhere, so that VTK can draw the same in one go.
+    style = SceneStyle(scalp_opacity=0.4, scalp_rim_opacity=0.4)
     with HeadScene(ball(90), ball(70), coil, size=(320, 240), style=style) as made:
         yield made

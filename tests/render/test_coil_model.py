@@ -11,10 +11,11 @@ import pytest
 from render.coil_model import (
     CoilModel,
     CoilModelError,
-    casing_mesh,
+    back_rim_mesh,
     handle_mesh,
     notch_mesh,
     read_coil_model,
+    rim_mesh,
     windings_mesh,
 )
 
@@ -22,20 +23,29 @@ COILS = Path(__file__).parents[2] / "resources" / "coils"
 
 
 def test_casing_lies_on_the_side_away_from_the_head(coil: CoilModel) -> None:
-    z = casing_mesh(coil).vertices[:, 2]
-    assert z.max() == pytest.approx(0)
-    assert z.min() == pytest.approx(-coil.casing_thickness)
+    for mesh, z in ((rim_mesh(coil), 0.0), (back_rim_mesh(coil), -coil.casing_thickness)):
+        np.testing.assert_allclose(mesh.vertices[:, 2], z, atol=1.6)
+    np.testing.assert_allclose(
+        windings_mesh(coil).vertices[:, 2], -coil.casing_thickness / 2, atol=1.0
+    )
+
+
+def test_lines_are_flat_toward_who_holds_the_coil_so_that_few_triangles_are_seen(
+    coil: CoilModel,
+) -> None:
+    for mesh in (rim_mesh(coil), back_rim_mesh(coil), windings_mesh(coil)):
+        a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+        toward_holder = np.cross(b - a, c - a)[:, 2] < -1e-6
+        assert toward_holder.mean() == pytest.approx(1 / 3)
 
 
 def test_handle_points_to_minus_y_and_notch_to_plus_y(coil: CoilModel) -> None:
-    casing, handle, notch = (
-        maker(coil).vertices for maker in (casing_mesh, handle_mesh, notch_mesh)
-    )
-    assert handle[:, 1].min() < casing[:, 1].min() - 0.8 * coil.handle_length
+    rim, handle, notch = (maker(coil).vertices for maker in (rim_mesh, handle_mesh, notch_mesh))
+    assert handle[:, 1].min() < rim[:, 1].min() - 0.8 * coil.handle_length
     assert handle[:, 1].max() < 0
     tip = notch[np.argmax(notch[:, 1])]
     assert tip[0] == pytest.approx(0)
-    waist = casing[np.abs(casing[:, 0]) < 5, 1].max()
+    waist = rim[np.abs(rim[:, 0]) < 5, 1].max()
     assert tip[1] > waist + 5
 
 
@@ -48,10 +58,10 @@ def test_windings_are_rings_of_the_given_diameters_about_two_centres(coil: CoilM
         assert distance.max() == pytest.approx(coil.wing_outer_diameter / 2, abs=1)
 
 
-def test_casing_holds_the_windings(coil: CoilModel) -> None:
-    casing, windings = casing_mesh(coil).vertices, windings_mesh(coil).vertices
+def test_rim_runs_around_the_windings(coil: CoilModel) -> None:
+    rim, windings = rim_mesh(coil).vertices, windings_mesh(coil).vertices
     assert np.abs(windings[:, :2]).max(axis=0) == pytest.approx(
-        np.abs(casing[:, :2]).max(axis=0) - coil.rim, abs=1.5
+        np.abs(rim[:, :2]).max(axis=0) - coil.rim, abs=1.5
     )
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from render.coil_model import (
     CoilModel,
-    casing_mesh,
+    back_rim_mesh,
     centre_cross_mesh,
     handle_mesh,
     notch_mesh,
+    rim_mesh,
     windings_mesh,
 )
 from render.markers import line_mesh, target_mesh
@@ -52,7 +53,14 @@ def test_merging_keeps_every_part() -> None:
 
 
 def test_every_part_of_coil_and_target_is_a_closed_outward_solid(coil: CoilModel) -> None:
-    makers = (casing_mesh, handle_mesh, notch_mesh, windings_mesh, centre_cross_mesh)
+    makers = (
+        rim_mesh,
+        back_rim_mesh,
+        handle_mesh,
+        notch_mesh,
+        windings_mesh,
+        centre_cross_mesh,
+    )
     for mesh in (*(maker(coil) for maker in makers), target_mesh(), line_mesh(0.5)):
         assert is_closed(mesh)
         assert volume(mesh) > 0

@@ -48,7 +48,7 @@ def difference(first: Image, second: Image) -> NDArray[np.int_]:
 
 def drawn_by_vtk_alone(scene: HeadScene, pose: RigidTransform, scalp: Surface) -> Image:
     """Everything in one window: opaque things with depth test, then the scalp, blended by VTK."""
-    style = SceneStyle(scalp_opacity=0.4, scalp_rim_opacity=0.4, casing_opacity=1.0)
+    style = SceneStyle(scalp_opacity=0.4, scalp_rim_opacity=0.4)
     scene.draw(pose)
     colour = np.broadcast_to(np.array(style.scalp) * 255, (len(scalp.vertices), 3))
     lit = LitSurface(scalp, np.ascontiguousarray(colour, dtype=np.float32))
@@ -132,7 +132,7 @@ def test_the_cortex_hides_the_coil_but_the_scalp_lets_it_through(coil: CoilModel
 
 
 def test_a_stale_coil_is_a_grey_ghost_and_a_hidden_one_is_not_drawn(scene: HeadScene) -> None:
-    far_left = look_along(np.array([1.0, 0, 0]), np.array([0.0, 0, 1]), np.zeros(3), 700.0)
+    far_left = look_along(np.array([1.0, 0, 0]), np.array([0.0, 0, 1]), np.zeros(3), 1100.0)
     scene.set_view(far_left)
     pose, without = on_scalp(60.0), scene.draw(None)
     live, stale = scene.draw(pose), scene.draw(pose, coil_state=CoilState.STALE)
