@@ -11,7 +11,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform
 
 from render import palette
 from render.actors import (
@@ -83,7 +82,7 @@ class CoilDrawing:
     def draw(
         self,
         projection: Projection,
-        mri_from_coil: RigidTransform,
+        mri_from_coil: FloatArray,
         aim: FloatArray,
         target: FloatArray | None,
         state: CoilState,
@@ -95,7 +94,7 @@ class CoilDrawing:
         projection
             Camera and picture size.
         mri_from_coil
-            Pose of the coil.
+            (4, 4) pose of the coil.
         aim
             (3,) end of the normal line.
         target
@@ -110,7 +109,7 @@ class CoilDrawing:
         """
         if state is CoilState.HIDDEN:
             return None
-        box = projection.box_around(self._place(mri_from_coil.as_matrix(), aim, target))
+        box = projection.box_around(self._place(mri_from_coil, aim, target))
         if box.empty:
             return None
         layer = self._layer.grab(projection, box)
@@ -139,4 +138,4 @@ def _ghost(layer: Layer) -> Layer:
     """Take the colour out and most of the opacity."""
     rgba = layer.pixels.view(np.uint8).reshape(*layer.depth.shape, 4) * np.float32(STALE_STRENGTH)
     rgba[..., :3] = (rgba[..., :3] @ np.array([0.3, 0.59, 0.11], dtype=np.float32))[..., None]
-    return replace(layer, pixels=rgba.astype(np.uint8).view(np.uint32)[..., 0])
+    return replace(layer, pixels=rgba.astype(np.uint8).view(np.uint32)[..., 0], opaque=False)

@@ -137,7 +137,7 @@ def windings_mesh(coil: CoilModel) -> Mesh:
     middle = np.array([0.0, 0.0, -coil.casing_thickness / 2])
     return merged(
         *(
-            _bar(circle(centre + middle, diameter / 2, count=36), 0.95, closed=True)
+            _bar(circle(centre + middle, diameter / 2, count=36), 0.75, closed=True)
             for centre in coil.wing_centres
             for diameter in diameters
         )

@@ -24,10 +24,8 @@ from render.layers import Layer, Pixels
 from render.projection import Box
 
 DepthImage = NDArray[np.float32]
-Indices = NDArray[np.intp]
 
 _LEAST_ALPHA = np.uint32(1 << 24)
-_OPAQUE = np.uint32(0xFF << 24)
 _ALPHA = np.arange(256)
 _LET_THROUGH = np.repeat(256 - (_ALPHA + (_ALPHA >> 7)), 4).astype(np.uint16).view(np.uint64)
 """For each alpha, how many 256ths of what lies below are seen; once for each byte of a pixel."""
@@ -45,15 +43,15 @@ class Still:
         (h, w) packed, the picture without scalp, opaque.
     scalp
         (h, w) packed, the scalp alone; 0 where none covers the pixel.
-    opaque_depth, scalp_depth
-        (h, w) float32; scalp_depth is 1 where no scalp covers the pixel.
+    opaque_depth, front_depth
+        (h, w) float32, of what is opaque and of what is nearest, scalp or opaque.
     """
 
     picture: Pixels
     opaque: Pixels
     scalp: Pixels
     opaque_depth: DepthImage
-    scalp_depth: DepthImage
+    front_depth: DepthImage
 
 
 def scalp_look(
@@ -118,42 +116,31 @@ def still_picture(
     behind = opaque.pixels.copy()
     behind[behind < _LEAST_ALPHA] = ground
     scalp_pixels = np.zeros_like(behind)
-    scalp_depth = np.ones_like(opaque.depth)
     picture = behind.copy()
+    front_depth = opaque.depth if scalp is None else np.minimum(opaque.depth, scalp.depth)
     if scalp is not None:
         shows = scalp.depth < opaque.depth
         red = (scalp.pixels[shows] & 0xFF).astype(np.intp)
         drawn = look.take(np.maximum(red, 1))
         scalp_pixels[shows] = drawn
-        scalp_depth[shows] = scalp.depth[shows]
         picture[shows] = over(drawn, behind[shows])
-    return Still(picture, behind, scalp_pixels, opaque.depth, scalp_depth)
+    return Still(picture, behind, scalp_pixels, opaque.depth, front_depth)
 
 
 def put_in(still: Still, box: Box, moving: Layer) -> Pixels:
-    """Give `still` with a moving layer put in at `box`, as a new picture.
-
-    Few of the box's pixels are drawn at all: these are looked up once, all else is done for them.
-    """
+    """Give `still` with a moving layer put in at `box`, as a new picture."""
     picture = still.picture.copy()
-    at, pixels, depth = _drawn(box, moving, picture.shape[1])
-    seen = np.flatnonzero(depth < still.opaque_depth.take(at))
-    at, pixels, depth = at.take(seen), pixels.take(seen), depth.take(seen)
-    behind = depth >= still.scalp_depth.take(at)
-    if pixels.min(initial=_OPAQUE) < _OPAQUE:
-        pixels = over(pixels, np.where(behind, still.opaque.take(at), picture.take(at)))
-    pixels[behind] = over(still.scalp.take(at[behind]), pixels[behind])
-    picture.reshape(-1)[at] = pixels
+    part = picture[box.slices]
+    # Where nothing is drawn the depth is 1, and nothing lies beyond that.
+    before = moving.depth < still.front_depth[box.slices]
+    if moving.opaque:
+        np.copyto(part, moving.pixels, where=before)
+    else:
+        part[before] = over(moving.pixels[before], part[before])
+    behind = moving.depth < still.opaque_depth[box.slices]
+    behind ^= before
+    if behind.any():
+        seen = np.divmod(np.flatnonzero(behind), behind.shape[1])
+        within = over(moving.pixels[seen], still.opaque[box.slices][seen])
+        part[seen] = over(still.scalp[box.slices][seen], within)
     return picture
-
-
-def _drawn(box: Box, layer: Layer, width: int) -> tuple[Indices, Pixels, DepthImage]:
-    """Give the pixels of a layer at `box` that are drawn: where in a picture so wide, what, depth.
-
-    A layer from VTK lies in memory with its lowest row first, and is taken so: without a copy.
-    """
-    pixels, depth = layer.pixels[::-1].reshape(-1), layer.depth[::-1].reshape(-1)
-    drawn = np.flatnonzero(pixels >= _LEAST_ALPHA)
-    row = drawn // (box.right - box.left)
-    at = drawn + box.left + (box.bottom - 1) * width - row * (width + box.right - box.left)
-    return at, pixels.take(drawn), depth.take(drawn)

@@ -37,10 +37,13 @@ class Layer:
         (h, w) packed, colour already multiplied with alpha.
     depth
         (h, w) float32, 0 at the near plane, 1 at the far plane and where nothing was drawn.
+    opaque
+        Whether what was drawn hides what lies behind it.
     """
 
     pixels: Pixels
     depth: NDArray[np.float32]
+    opaque: bool = True
 
 
 class LayerWindow:

@@ -93,6 +93,7 @@ class HeadScene:
         self._coil = CoilDrawing(coil)
         self._rays = RayCaster(cortex)
         self._target: Target | None = None
+        self._target_origin: FloatArray | None = None
         self._scalp_shown = True
         self._look = scalp_look(
             self._style.scalp,
@@ -102,6 +103,7 @@ class HeadScene:
         )
         self._view = views.preset_view(ViewPreset.LEFT, self._bounds)
         self._size = size
+        self._projection: Projection | None = None
         self._moving = False
         self._head_layers: tuple[Layer, Layer] | None = None
         self._head_is_rough = False
@@ -134,17 +136,20 @@ class HeadScene:
     @property
     def projection(self) -> Projection:
         """From ``mri`` to pixels of the picture as it is drawn now."""
-        centre = self._bounds.mean(axis=0)
-        ahead = float((centre - self._view.position) @ self._view.direction)
-        near = max(ahead - ROOM, 10.0)
-        return Projection(self._view, near, max(ahead + ROOM, near + 1.0), *self._size)
+        if self._projection is None:
+            centre = self._bounds.mean(axis=0)
+            ahead = float((centre - self._view.position) @ self._view.direction)
+            near = max(ahead - ROOM, 10.0)
+            far = max(ahead + ROOM, near + 1.0)
+            self._projection = Projection(self._view, near, far, *self._size)
+        return self._projection
 
     def set_size(self, width: int, height: int) -> None:
         """Change the size of the picture, pixels; at least 1 x 1."""
         size = (max(int(width), 1), max(int(height), 1))
         if size != self._size:
             self._size = size
-            self._head_layers = self._still = None
+            self._projection = self._head_layers = self._still = None
 
     def set_view(self, view: View | ViewPreset) -> None:
         """Move the camera, to a preset or anywhere."""
@@ -152,7 +157,7 @@ class HeadScene:
             pose = None if self._target is None else self._target.mri_from_target
             view = views.preset_view(view, self._bounds, pose)
         self._view = view
-        self._head_layers = self._still = None
+        self._projection = self._head_layers = self._still = None
 
     def orbit(self, right_px: float, down_px: float) -> None:
         """Turn the head under the mouse: one picture height is half a turn."""
@@ -183,6 +188,7 @@ class HeadScene:
     def set_target(self, target: Target | None) -> None:
         """Show a target, or none. The camera stays where it is."""
         self._target = target
+        self._target_origin = None if target is None else target.mri_from_target.translation
         marker, line, end = self._target_actors
         marker.SetVisibility(target is not None)
         line.SetVisibility(False)
@@ -191,7 +197,7 @@ class HeadScene:
             place_rigid(marker, target.mri_from_target)
             point = target.cortex_point
             if point is None:
-                point = self._aim(target.mri_from_target)
+                point = self._aim(target.mri_from_target.as_matrix())
             if point is not None:
                 stretch_between(line, target.mri_from_target.translation, point)
                 end.SetVisibility(True)
@@ -246,13 +252,12 @@ class HeadScene:
         still = self._still_picture()
         if mri_from_coil is None:
             return _unpacked(still.picture.copy())
-        aim = self._aim(mri_from_coil)
+        pose = mri_from_coil.as_matrix()
+        aim = self._aim(pose)
         if aim is None:
-            aim = mri_from_coil.apply([0.0, 0.0, AIM_LENGTH])
-        target = None
-        if error_line and self._target is not None:
-            target = self._target.mri_from_target.translation
-        drawn = self._coil.draw(self.projection, mri_from_coil, aim, target, coil_state)
+            aim = pose[:3, 3] + AIM_LENGTH * pose[:3, 2]
+        target = self._target_origin if error_line else None
+        drawn = self._coil.draw(self.projection, pose, aim, target, coil_state)
         if drawn is None:
             return _unpacked(still.picture.copy())
         return _unpacked(put_in(still, *drawn))
@@ -263,8 +268,8 @@ class HeadScene:
         if not (0 <= column < self._size[0] and 0 <= row < self._size[1]):
             return None
         still = self._still_picture()
-        depth = min(still.scalp_depth[row, column], still.opaque_depth[row, column])
-        return self.projection.point(column, row, float(depth)) if depth < 1.0 else None
+        depth = float(still.front_depth[row, column])
+        return self.projection.point(column, row, depth) if depth < 1.0 else None
 
     def _still_picture(self) -> Still:
         if self._still is None:
@@ -296,9 +301,9 @@ class HeadScene:
             self._head_is_rough = self._moving
         return self._head_layers
 
-    def _aim(self, mri_from_coil: RigidTransform) -> FloatArray | None:
-        direction = mri_from_coil.rotation.as_matrix()[:, 2]
-        return self._rays.first_hit(mri_from_coil.translation, direction, AIM_REACH)
+    def _aim(self, mri_from_coil: FloatArray) -> FloatArray | None:
+        """Give the (3,) point of the cortex on the axis of a (4, 4) pose, if there is one."""
+        return self._rays.first_hit(mri_from_coil[:3, 3], mri_from_coil[:3, 2], AIM_REACH)
 
 
 def _unpacked(pixels: Pixels) -> Image:
