@@ -1,7 +1,7 @@
 """Frames of several cameras, put together by the time at which they were taken.
 
-In: frames from one thread per camera. Out: groups for the one thread that takes them: the newest
-frame of each camera as far as they were taken together. A camera that is late or gone delays the
+In: frames from one thread per camera. Out: groups for the one thread that takes them: a frame of
+each camera as far as they were taken together, none older than need be. A camera that is late or gone delays the
 others by a bounded time only.
 """
 
@@ -25,16 +25,21 @@ SILENT_S = 0.5
 
 WIDEST_TOLERANCE_NS = 16_600_000
 
+BACKLOG = 2
+"""Frames of a camera that may wait to be taken. The second bridges a moment in which the tracker
+is held up, so that no frame is lost; more would only make poses old where the tracker is too slow
+for good."""
+
 
 class FrameGroups:
-    """One slot per camera and the rules by which slots are taken together. Thread-safe.
+    """A short queue per camera and the rules by which frames are taken together. Thread-safe.
 
     Parameters
     ----------
     cameras
         Names of the cameras.
     lossless
-        Nothing is replaced: whoever puts a frame in waits until it was taken *and* the taker is
+        Nothing is dropped: whoever puts a frame in waits until it was taken *and* the taker is
         back for more. So the next frame is not captured before it can be worked on, and its age
         is not spent waiting.
     """
@@ -42,8 +47,7 @@ class FrameGroups:
     def __init__(self, cameras: Sequence[str], *, lossless: bool) -> None:
         self._lossless = lossless
         self._condition = threading.Condition()
-        self._slots: dict[str, Frame] = {}
-        self._arrivals: dict[str, float] = {}
+        self._waiting: dict[str, deque[tuple[Frame, float]]] = {}
         self._alive = set(cameras)
         self._last_put = dict.fromkeys(cameras, time.monotonic())
         self._last_time_ns: dict[str, int] = {}
@@ -60,13 +64,16 @@ class FrameGroups:
             if self._closed:
                 return False
             self._captured += 1
-            self._dropped += frame.camera in self._slots
             before = self._last_time_ns.get(frame.camera)
             if before is not None and frame.time_ns > before:
                 self._intervals.append(frame.time_ns - before)
             self._last_time_ns[frame.camera] = frame.time_ns
-            self._slots[frame.camera] = frame
-            self._arrivals[frame.camera] = self._last_put[frame.camera] = time.monotonic()
+            arrived = self._last_put[frame.camera] = time.monotonic()
+            queue = self._waiting.setdefault(frame.camera, deque())
+            queue.append((frame, arrived))
+            if len(queue) > BACKLOG:
+                queue.popleft()
+                self._dropped += 1
             self._condition.notify_all()
             if self._lossless:
                 self._condition.wait_for(lambda: self._closed or self._done_with(frame))
@@ -74,8 +81,8 @@ class FrameGroups:
 
     def _done_with(self, frame: Frame) -> bool:
         """Whether the taker has come back since it took `frame`."""
-        taken = self._slots.get(frame.camera) is not frame
-        return taken and self._visits > self._taken_on[frame.camera]
+        waits = any(frame is one for one, _ in self._waiting.get(frame.camera, ()))
+        return not waits and self._visits > self._taken_on[frame.camera]
 
     def end(self, camera: str) -> None:
         """Say that `camera` gives no more frames."""
@@ -97,7 +104,7 @@ class FrameGroups:
     def exhausted(self) -> bool:
         """Whether every camera has ended and no frame is left."""
         with self._condition:
-            return not self._alive and not self._slots
+            return not self._alive and not self._waiting
 
     def take(self, timeout_s: float) -> list[Frame]:
         """Wait for a group and take it; empty after `timeout_s` without one, or once closed."""
@@ -117,22 +124,25 @@ class FrameGroups:
         return []
 
     def _ready_at(self, now: float) -> float | None:
-        """When what lies in the slots may be taken; None if nothing lies there."""
-        if not self._slots:
+        """When what waits may be taken; None if nothing waits."""
+        if not self._waiting:
             return None
         awaited = {name for name in self._alive if now - self._last_put[name] < SILENT_S}
-        if awaited <= self._slots.keys():
+        if awaited <= self._waiting.keys():
             return now
         late = LOSSLESS_LATE_S if self._lossless else LATE_S
-        return min(self._arrivals[name] for name in self._slots) + late
+        return min(queue[0][1] for queue in self._waiting.values()) + late
 
     def _take_group(self) -> list[Frame]:
         tolerance = min([WIDEST_TOLERANCE_NS, *(gap // 2 for gap in self._intervals)])
-        first = min(frame.time_ns for frame in self._slots.values())
-        group = [frame for frame in self._slots.values() if frame.time_ns <= first + tolerance]
+        oldest = [queue[0][0] for queue in self._waiting.values()]
+        first = min(frame.time_ns for frame in oldest)
+        group = [frame for frame in oldest if frame.time_ns <= first + tolerance]
         for frame in group:
-            del self._slots[frame.camera]
-            del self._arrivals[frame.camera]
+            queue = self._waiting[frame.camera]
+            queue.popleft()
+            if not queue:
+                del self._waiting[frame.camera]
             self._taken_on[frame.camera] = self._visits
         self._condition.notify_all()
         return group

@@ -24,7 +24,7 @@ TICK_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PipelineCounters:
-    """How many frames were captured, processed and dropped (overwritten by a newer one)."""
+    """How many frames were captured, processed and dropped (pushed out by a newer one)."""
 
     captured: int
     processed: int
@@ -45,7 +45,7 @@ class TrackingPipeline:
     on_error
         Called on a capture thread when its camera or recording fails.
     lossless
-        Captures wait until the tracker has taken their frame, instead of replacing it.
+        Captures wait until the tracker has taken their frame, instead of pushing one out.
     """
 
     def __init__(

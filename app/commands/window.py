@@ -20,8 +20,9 @@ def run_window(*, feed: Path | None, head: Path | None, sessions: Path | None) -
 
     application = open_application()
     rig = open_rig(open_practice(feed, head, speed=1.0, loop=True), sessions)
-    window = Window(rig)
+    # The cameras begin while the window is still being built: the coil is there when it opens.
     rig.start()
+    window = Window(rig)
     rig.stimulator.connect()
     window.show()
     return application.exec()

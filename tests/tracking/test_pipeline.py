@@ -8,7 +8,7 @@ import pytest
 
 from tests.tracking import making_feeds
 from tracking.feed import open_feed
-from tracking.frame_groups import FrameGroups
+from tracking.frame_groups import BACKLOG, FrameGroups
 from tracking.frames import Frame, FrameSourceError
 from tracking.pipeline import TrackingPipeline
 from tracking.playback import Playback
@@ -159,13 +159,23 @@ def test_a_late_camera_delays_the_other_only_briefly(run):
     listener.wait_for(lambda seen: any("right" in result.frames for result in seen.results))
 
 
-def test_the_newest_frame_wins_and_the_overwritten_one_is_counted():
+def test_a_short_backlog_is_worked_off_in_order():
     groups = FrameGroups(["left", "right"], lossless=False)
-    groups.put(_frame("left", 0))
-    groups.put(_frame("left", 33 * MS))
-    groups.put(_frame("right", 34 * MS))
+    for instant in (0, 33):
+        groups.put(_frame("left", instant * MS))
+        groups.put(_frame("right", (instant + 1) * MS))
+    assert sorted(frame.time_ns for frame in groups.take(1)) == [0, 1 * MS]
     assert sorted(frame.time_ns for frame in groups.take(1)) == [33 * MS, 34 * MS]
-    assert groups.counts() == (3, 1)
+    assert groups.counts() == (4, 0)
+
+
+def test_beyond_the_backlog_the_oldest_frame_goes_and_is_counted():
+    groups = FrameGroups(["left"], lossless=False)
+    for step in range(5):
+        groups.put(_frame("left", step * 33 * MS))
+    taken = [groups.take(1)[0].time_ns for _ in range(BACKLOG)]
+    assert taken == [step * 33 * MS for step in range(5 - BACKLOG, 5)]
+    assert groups.counts() == (5, 5 - BACKLOG)
 
 
 def test_frames_of_different_instants_are_not_joined():
