@@ -100,12 +100,12 @@ def read_coil_model(path: Path) -> CoilModel:
 
 def rim_mesh(coil: CoilModel) -> Mesh:
     """Make the edge of the head-side face: two rounded wings with a waist between them."""
-    return _outline_mesh(coil, 0.0, 1.5)
+    return _outline_mesh(coil, 0.0, 1.2)
 
 
 def back_rim_mesh(coil: CoilModel) -> Mesh:
     """Make the edge of the face away from the head, thinner; with the other it shows the tilt."""
-    return _outline_mesh(coil, -coil.casing_thickness, 0.9)
+    return _outline_mesh(coil, -coil.casing_thickness, 0.7)
 
 
 def _outline_mesh(coil: CoilModel, z: float, radius: float) -> Mesh:
@@ -116,7 +116,7 @@ def _outline_mesh(coil: CoilModel, z: float, radius: float) -> Mesh:
 
 def _casing_outline(coil: CoilModel) -> FloatArray:
     """(N, 2) outline, star-shaped about the origin: the farthest of the wings and the waist."""
-    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     direction = np.column_stack([np.cos(angles), np.sin(angles)])
     radius, half = coil.casing_radius, coil.wing_spacing / 2
     # Farthest crossing of a ray from the origin with the circle of the nearer wing:
@@ -137,7 +137,7 @@ def windings_mesh(coil: CoilModel) -> Mesh:
     middle = np.array([0.0, 0.0, -coil.casing_thickness / 2])
     return merged(
         *(
-            _bar(circle(centre + middle, diameter / 2, count=36), 0.75, closed=True)
+            _bar(circle(centre + middle, diameter / 2, count=30), 0.6, closed=True)
             for centre in coil.wing_centres
             for diameter in diameters
         )
