@@ -16,7 +16,8 @@ from render.views import look_along
 
 VIEW = look_along(np.array([0.3, 1.0, -0.2]), np.array([0.0, 0, 1]), np.array([5.0, 6, 7]), 500.0)
 PROJECTION = Projection(VIEW, 100.0, 900.0, 200, 150)
-NEAR_MIDDLE = st.floats(-60, 60)
+NEAR_MIDDLE = st.floats(-35, 35)
+"""A ball about such a point lies wholly in the picture."""
 
 
 @settings(max_examples=15, deadline=None)
