@@ -46,6 +46,7 @@ from tracking.frames import FrameSource, FrameSourceError
 from tracking.pipeline import PipelineCounters, TrackingPipeline
 from tracking.poses import BodyPose
 from tracking.tracker import Tracker
+from tracking.turns import Turns
 
 REFUSAL_SHOWN_NS = 6_000_000_000
 """How long the refusal of a wish stays on screen."""
@@ -126,6 +127,7 @@ class Rig:
         self.equipment = equipment
         self.start_ns = time.monotonic_ns()
         self.pulse_log = PulseLog()
+        self.turns = Turns()
         self._session_path = session.path
         self._closed = False
         self._faults: tuple[str, ...] = ()
@@ -152,6 +154,7 @@ class Rig:
             self.navigator.on_tracked,
             on_error=self._on_source_failed,
             lossless=equipment.lossless,
+            turns=self.turns,
         )
         self._pulse_poses = PulsePoses(
             self._pipeline.histories[HEAD],

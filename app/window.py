@@ -48,6 +48,8 @@ from tracking.poses import POSE_LIMIT_NS
 DRAW_INTERVAL_MS = 5
 """How often the window looks for a new pose. Looking costs next to nothing; a pose that has just
 come in is not left lying until the next sixtieth of a second."""
+PATIENCE_S = 0.015
+"""How long the window lets the tracker finish a frame, which it then draws, before it goes on."""
 LEASE_INTERVAL_MS = 100
 """A fifth of the operator's lease: a busy moment of the window does not end it."""
 PICTURE_INTERVAL_NS = 66_000_000
@@ -110,6 +112,10 @@ class Window(QMainWindow):
 
     def refresh(self) -> None:
         """Show the newest state. Called by the timer."""
+        with self._rig.turns.turn(PATIENCE_S):
+            self._show_newest()
+
+    def _show_newest(self) -> None:
         navigation = self._rig.navigator.newest
         now_ns = time.monotonic_ns()
         self._scene_panel.view.show_navigation(navigation, now_ns)

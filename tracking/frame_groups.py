@@ -1,8 +1,8 @@
 """Frames of several cameras, put together by the time at which they were taken.
 
 In: frames from one thread per camera. Out: groups for the one thread that takes them: a frame of
-each camera as far as they were taken together, none older than need be. A camera that is late or gone delays the
-others by a bounded time only.
+each camera as far as they were taken together, none older than need be. A camera that is late or
+gone delays the others by a bounded time only.
 """
 
 from __future__ import annotations

@@ -17,9 +17,13 @@ from tracking.frame_groups import FrameGroups
 from tracking.frames import FrameSource, FrameSourceError
 from tracking.history import PoseHistory
 from tracking.tracker import TrackedFrames, Tracker
+from tracking.turns import Turns
 
 TICK_S = 0.05
 """States are published at least this often, whether or not images come."""
+
+PATIENCE_S = 0.02
+"""How long the tracker lets the window finish a picture before it goes on beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class TrackingPipeline:
         Called on the tracker thread with every result; must be quick.
     on_error
         Called on a capture thread when its camera or recording fails.
+    turns
+        Shared with a thread that also works much in Python, such as the window's.
     lossless
         Captures wait until the tracker has taken their frame, instead of pushing one out.
     """
@@ -56,12 +62,14 @@ class TrackingPipeline:
         *,
         on_error: Callable[[FrameSourceError], None],
         lossless: bool = False,
+        turns: Turns | None = None,
     ) -> None:
         self._sources = tuple(sources)
         self._tracker = tracker
         self._on_tracked = on_tracked
         self._on_error = on_error
         self._groups = FrameGroups([source.camera.name for source in sources], lossless=lossless)
+        self._turns = Turns() if turns is None else turns
         self._stopping = threading.Event()
         self._finished = threading.Event()
         self._processed = 0
@@ -125,7 +133,8 @@ class TrackingPipeline:
         while not self._stopping.is_set():
             frames = self._groups.take(TICK_S)
             if frames:
-                self._publish(self._tracker.process(frames))
+                with self._turns.turn(PATIENCE_S):
+                    self._publish(self._tracker.process(frames))
                 self._processed += len(frames)
             elif not self._stopping.is_set():
                 self._publish(self._tracker.tick(time.monotonic_ns()))
