@@ -25,10 +25,13 @@ SILENT_S = 0.5
 
 WIDEST_TOLERANCE_NS = 16_600_000
 
-BACKLOG = 2
-"""Frames of a camera that may wait to be taken. The second bridges a moment in which the tracker
-is held up, so that no frame is lost; more would only make poses old where the tracker is too slow
-for good."""
+BACKLOG = 3
+"""Frames of a camera that may wait to be taken: they bridge a moment in which the tracker is held
+up, so that no frame is lost."""
+
+STALE_S = 0.08
+"""A frame that has waited longer is passed over for a newer one: where the tracker is too slow for
+good, a backlog would only make every pose old."""
 
 
 class FrameGroups:
@@ -133,7 +136,16 @@ class FrameGroups:
         late = LOSSLESS_LATE_S if self._lossless else LATE_S
         return min(queue[0][1] for queue in self._waiting.values()) + late
 
+    def _pass_over_stale(self) -> None:
+        oldest_kept = time.monotonic() - STALE_S
+        for queue in self._waiting.values():
+            while len(queue) > 1 and queue[0][1] < oldest_kept:
+                queue.popleft()
+                self._dropped += 1
+
     def _take_group(self) -> list[Frame]:
+        if not self._lossless:
+            self._pass_over_stale()
         tolerance = min([WIDEST_TOLERANCE_NS, *(gap // 2 for gap in self._intervals)])
         oldest = [queue[0][0] for queue in self._waiting.values()]
         first = min(frame.time_ns for frame in oldest)

@@ -122,7 +122,12 @@ class Tracker:
         """
         began = time.perf_counter_ns()
         now = max(frame.time_ns for frame in frames)
-        detections = {frame.camera: self._detect(frame) for frame in frames}
+        # One camera at a time searches its whole image: found by one, a body is found by all.
+        searcher = min(frames, key=lambda frame: self._searches[frame.camera].last_ns or 0).camera
+        detections = {
+            frame.camera: self._detect(frame, may_search=frame.camera == searcher)
+            for frame in frames
+        }
         poses = {}
         for body in self._bodies.values():
             poses[body.name] = self._follow(body, frames, detections, now)
@@ -146,12 +151,12 @@ class Tracker:
             processing_ns=0,
         )
 
-    def _detect(self, frame: Frame) -> list[TagObservation]:
+    def _detect(self, frame: Frame, *, may_search: bool) -> list[TagObservation]:
         camera = self._cameras[frame.camera]
         found: list[TagObservation] = []
         for family, detector in self._detectors.items():
             bodies = [body for body in self._bodies.values() if body.family == family]
-            if self._search_is_due(bodies, frame):
+            if may_search and self._search_is_due(bodies, frame):
                 found += self._search_whole(detector, frame)
                 continue
             regions = [self._region(body, camera, frame) for body in bodies]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tracking import making_feeds
 from tracking.feed import open_feed
-from tracking.frame_groups import BACKLOG, FrameGroups
+from tracking.frame_groups import BACKLOG, STALE_S, FrameGroups
 from tracking.frames import Frame, FrameSourceError
 from tracking.pipeline import TrackingPipeline
 from tracking.playback import Playback
@@ -167,6 +167,20 @@ def test_a_short_backlog_is_worked_off_in_order():
     assert sorted(frame.time_ns for frame in groups.take(1)) == [0, 1 * MS]
     assert sorted(frame.time_ns for frame in groups.take(1)) == [33 * MS, 34 * MS]
     assert groups.counts() == (4, 0)
+
+
+def test_a_frame_that_has_waited_long_is_passed_over_for_a_newer_one(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("tracking.frame_groups.time.monotonic", lambda: now[0])
+    groups = FrameGroups(["left"], lossless=False)
+    groups.put(_frame("left", 0))
+    now[0] += 2 * STALE_S
+    groups.put(_frame("left", 33 * MS))
+    assert [frame.time_ns for frame in groups.take(0)] == [33 * MS]
+    assert groups.counts() == (2, 1)
+    groups.put(_frame("left", 66 * MS))
+    now[0] += 2 * STALE_S
+    assert [frame.time_ns for frame in groups.take(0)] == [66 * MS], "the only one is kept"
 
 
 def test_beyond_the_backlog_the_oldest_frame_goes_and_is_counted():
