@@ -1,3 +1,5 @@
+"""Video files: luma as it was encoded, in order, and what is cut short is named."""
+
 import av
 import numpy as np
 import pytest

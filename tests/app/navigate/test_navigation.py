@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from app.navigate.guidance import Tolerance
 from app.navigate.navigation import COIL_BODY, HEAD, Setup, navigate
@@ -114,20 +115,20 @@ def test_tracking_noise_of_the_coil_on_the_head_against_simulation():
     sigma_mm, sigma_deg = head_relative_sigma(
         head, covariance, coil, covariance, COIL_BODY_FROM_COIL
     )
-    exact = head.inv() * coil * COIL_BODY_FROM_COIL
-    places, turns = [], []
-    for _ in range(4000):
-        noisy = [_disturbed(pose, covariance, rng) for pose in (head, coil)]
-        found = noisy[0].inv() * noisy[1] * COIL_BODY_FROM_COIL
-        places.append(found.translation - exact.translation)
-        turns.append((found.rotation * exact.rotation.inv()).as_rotvec())
-    spread_mm = np.sqrt(np.linalg.eigvalsh(np.cov(np.array(places).T))[-1])
-    spread_deg = np.rad2deg(np.sqrt(np.linalg.eigvalsh(np.cov(np.array(turns).T))[-1]))
+    head_turns, head_places = _disturbed(head, covariance, rng)
+    coil_turns, coil_places = _disturbed(coil, covariance, rng)
+    focal_points = coil_turns.apply(COIL_BODY_FROM_COIL.translation) + coil_places
+    places = head_turns.inv().apply(focal_points - head_places)
+    turns = (
+        head_turns.inv() * coil_turns * (head.rotation.inv() * coil.rotation).inv()
+    ).as_rotvec()
+    spread_mm = np.sqrt(np.linalg.eigvalsh(np.cov(places.T))[-1])
+    spread_deg = np.rad2deg(np.sqrt(np.linalg.eigvalsh(np.cov(turns.T))[-1]))
     assert sigma_mm == pytest.approx(spread_mm, rel=0.06)
     assert sigma_deg == pytest.approx(spread_deg, rel=0.06)
 
 
-def _disturbed(pose, covariance, rng):
-    error = rng.multivariate_normal(np.zeros(6), covariance)
-    turned = transform(rotvec_deg=np.rad2deg(error[:3])).rotation * pose.rotation
-    return type(pose).from_components(pose.translation + error[3:], turned)
+def _disturbed(pose, covariance, rng, count=4000):
+    """Rotations and places of `pose` with `count` left-hand errors about its origin."""
+    errors = rng.multivariate_normal(np.zeros(6), covariance, count)
+    return Rotation.from_rotvec(errors[:, :3]) * pose.rotation, pose.translation + errors[:, 3:]
