@@ -73,7 +73,7 @@ def _work_the_window(rig: Rig, folder: Path) -> tuple[list[Path], float | None]:
     application.exec()
     latency = window.latency.percentile_ms(95)
     window.close()
-    return operator.screenshots, latency
+    return operator.save_screenshots(), latency
 
 
 def _summary(opened: Practice, rig: Rig, latency_p95_ms: float | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QPushButton, QSpinBox, QWidget
 
 from app.rig import Rig
@@ -53,7 +54,7 @@ class ScriptedOperator(QObject):
         self._on_done = on_done
         self._steps = self._script()
         self._waiting_for: Condition = lambda: True
-        self.screenshots: list[Path] = []
+        self._taken: list[tuple[Path, QImage]] = []
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._go_on)
         self._timer.start(POLL_MS)
@@ -108,10 +109,14 @@ class ScriptedOperator(QObject):
         yield lambda: self._reading().state != "TRAIN"
 
     def screenshot(self, name: str) -> None:
-        """Save the window as it looks now."""
-        path = self._pictures / f"{name}.png"
-        self._window.grab().save(str(path))
-        self.screenshots.append(path)
+        """Keep the window as it looks now. Writing the file would hold the tracker up."""
+        self._taken.append((self._pictures / f"{name}.png", self._window.grab().toImage()))
+
+    def save_screenshots(self) -> list[Path]:
+        """Write what was kept; the files."""
+        for path, image in self._taken:
+            image.save(str(path))
+        return [path for path, _ in self._taken]
 
     def _reading(self) -> StimulatorReading:
         return self._rig.stimulator_reading(time.monotonic_ns())

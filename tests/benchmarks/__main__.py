@@ -31,6 +31,7 @@ class Benchmark:
 
 BENCHMARKS = (
     Benchmark("head", "tests.benchmarks.head", "loading the default head"),
+    Benchmark("accuracy", "tests.benchmarks.accuracy", "corners and poses beside OpenCV's"),
     Benchmark("start", "tests.benchmarks.start", "process start to usable window"),
     Benchmark("drawing", "tests.benchmarks.drawing", "pictures a second of the 3-D view"),
     Benchmark(
