@@ -44,7 +44,6 @@ from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
 from tracking.frames import FrameSource, FrameSourceError
 from tracking.pipeline import PipelineCounters, TrackingPipeline
-from tracking.poses import BodyPose
 from tracking.tracker import Tracker
 from tracking.turns import Turns
 
@@ -194,10 +193,6 @@ class Rig:
     def counters(self) -> PipelineCounters:
         """Frames captured, processed and dropped."""
         return self._pipeline.counters
-
-    def last_seen(self, body: str) -> BodyPose | None:
-        """Give the last pose in which `body` was really seen; None if it never was."""
-        return self._pipeline.histories[body].newest()
 
     def start(self) -> None:
         """Begin to track, and let the stimulator's process write to the session."""

@@ -149,7 +149,7 @@ class Window(QMainWindow):
         navigation = self._rig.navigator.newest
         for body in self._rig.bodies:
             pose = None if navigation is None else navigation.poses.get(body)
-            seen = self._rig.last_seen(body)
+            seen = self._rig.navigator.last_seen(body)
             self._tracking.show_body(body, body_reading(body, pose, seen, now_ns))
         if frames is None:
             return
@@ -210,7 +210,7 @@ class Window(QMainWindow):
 
     def _head_line(self) -> QHBoxLayout:
         mode = QLabel(self._rig.mode)
-        mode.setFont(number_font(15))
+        mode.setFont(number_font(13))
         mode.setAccessibleName("Mode")
         set_colour(mode, palette.PURPLE)
         setup = self._rig.navigator.setup
@@ -227,11 +227,11 @@ class Window(QMainWindow):
         self._stop.setObjectName("stop")
         self._stop.setAccessibleName("Stop stimulation")
         self._stop.setToolTip("Stop pulses and disarm at once (Esc)")
-        self._stop.setMinimumSize(190, 48)
+        self._stop.setMinimumSize(170, 48)
         self._stop.setFont(number_font(20))
         self._stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         line = QHBoxLayout()
-        line.setSpacing(10)
+        line.setSpacing(8)
         line.addWidget(mode)
         line.addStretch(1)
         line.addWidget(targets)

@@ -16,6 +16,7 @@ from psygnal import Signal
 from app.navigate.guidance import Tolerance
 from app.navigate.navigation import HeadSurfaces, Navigation, Setup, navigate
 from app.plan.target import Target
+from tracking.poses import BodyPose, TrackingState
 from tracking.tracker import TrackedFrames
 
 
@@ -37,6 +38,7 @@ class Navigator:
         self._setup_lock = threading.Lock()
         self._newest: Navigation | None = None
         self._newest_frames: TrackedFrames | None = None
+        self._seen: dict[str, BodyPose] = {}
 
     @property
     def setup(self) -> Setup:
@@ -53,6 +55,10 @@ class Navigator:
         """The newest images with what was found in them; None before the first."""
         return self._newest_frames
 
+    def last_seen(self, body: str) -> BodyPose | None:
+        """Give the last pose in which `body` was really seen; None if it never was."""
+        return self._seen.get(body)
+
     def choose_target(self, target: Target) -> None:
         """Steer to `target` from the next images on."""
         with self._setup_lock:
@@ -68,6 +74,9 @@ class Navigator:
     def on_tracked(self, tracked: TrackedFrames) -> None:
         """Take what the tracker found. Called on the tracker's thread."""
         navigation = navigate(tracked.poses, self._setup, self._surfaces, tracked.time_ns)
+        for body, pose in tracked.poses.items():
+            if pose.state is TrackingState.TRACKED:
+                self._seen[body] = pose
         self._newest = navigation
         if tracked.frames:
             self._newest_frames = tracked

@@ -28,7 +28,7 @@ class TargetPanel(QWidget):
         self._on_tolerance = on_tolerance
         self._list = QComboBox()
         self._list.setAccessibleName("Target")
-        self._list.setMinimumWidth(150)
+        self._list.setMinimumWidth(140)
         self._list.addItems([target.name for target in targets])
         names = [target.name for target in targets]
         self._list.setCurrentIndex(names.index(chosen.name) if chosen is not None else -1)
@@ -69,5 +69,5 @@ def _limit(value: float, most: float, suffix: str, name: str) -> QDoubleSpinBox:
     box.setKeyboardTracking(False)
     box.setAccessibleName(name)
     box.setToolTip(f"{name}: a pulse within all three limits is a hit")
-    box.setFixedWidth(84)
+    box.setFixedWidth(80)
     return box

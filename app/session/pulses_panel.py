@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from app.session.pulse_log import PulseRow, Verdict
-from app.widgets.theme import caption, set_colour
+from app.widgets.theme import caption, set_colour, text_font
 from render import palette
 
 _COLUMNS = ("#", "Time", "%MSO", "Sent by", "Verdict", "Dist. mm", "Angle °", "Twist °")
@@ -124,10 +124,15 @@ class PulsesPanel(QWidget):
         view.verticalHeader().setDefaultSectionSize(24)
         view.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         header = view.horizontalHeader()
+        header.setFont(text_font(12))
+        # Only the rows on screen are measured, however long the session.
+        header.setResizeContentsPrecision(0)
+        header.setMinimumSectionSize(34)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(3, QHeaderView.ResizeMode.ResizeToContents)
-        header.setMinimumSectionSize(44)
+        for name in ("#", "Sent by", "Verdict"):
+            header.setSectionResizeMode(
+                _COLUMNS.index(name), QHeaderView.ResizeMode.ResizeToContents
+            )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 4)
         layout.setSpacing(4)

@@ -56,7 +56,7 @@ QTableView {{
     border: 1px solid {EDGE}; alternate-background-color: {SURFACE};
 }}
 QHeaderView::section {{
-    background: {RAISED}; color: {palette.MUTED}; border: none; padding: 4px;
+    background: {RAISED}; color: {palette.MUTED}; border: none; padding: 4px 2px;
 }}
 QToolTip {{ background: {RAISED}; color: {palette.TEXT}; border: 1px solid {EDGE}; }}
 """

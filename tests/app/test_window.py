@@ -117,6 +117,7 @@ def test_cameras_that_fall_silent_disarm(qtbot, window, rig_and_scene):
     wait(qtbot, lambda: not rig.stimulator.last_state.armed)
     wait(qtbot, lambda: "LOST" in coil_state(window))
     wait(qtbot, lambda: "LOST" in label(window, "Tracking of head").text())
+    wait(qtbot, lambda: any("1 s ago" in one.text() for one in window.findChildren(QLabel)))
 
 
 @pytest.mark.parametrize("way", ["key", "button"])
