@@ -54,8 +54,9 @@ LEASE_INTERVAL_MS = 100
 """A fifth of the operator's lease: a busy moment of the window does not end it."""
 PICTURE_INTERVAL_NS = 66_000_000
 """Camera pictures and numbers are renewed 15 times a second, which is as fast as they are read."""
-HITS_INTERVAL_NS = 1_000_000_000
-"""New hits are drawn on the head once a second: that takes the head itself to be drawn anew."""
+HITS_PAUSE_NS = 700_000_000
+"""New hits are drawn on the head when the pulses pause: that draws the whole picture anew, which
+would hold up the tracker, and with it the permission, in the middle of a train."""
 STALE_PICTURE_NS = 500_000_000
 
 
@@ -70,7 +71,6 @@ class Window(QMainWindow):
             rig.equipment.head.scalp, rig.equipment.head.cortex, rig.equipment.coil
         )
         self._pictures_ns = 0
-        self._hits_ns = 0
         self._hits_drawn: tuple[PulseRow, ...] = ()
         self._drawn_bullseye: Bullseye | None = None
         self.setWindowTitle(f"{NAME} – {rig.mode} – {RESEARCH_USE}")
@@ -132,8 +132,7 @@ class Window(QMainWindow):
         sentence, failed = self._rig.recording()
         self._pulses.show_recording(sentence, failed=failed)
         self._show_fault(now_ns)
-        if rows is not self._hits_drawn and now_ns - self._hits_ns > HITS_INTERVAL_NS:
-            self._hits_ns = now_ns
+        if rows is not self._hits_drawn and now_ns - rows[-1].time_ns > HITS_PAUSE_NS:
             self._draw_hits(rows)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102

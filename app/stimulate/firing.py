@@ -26,6 +26,10 @@ RECORD_LIMIT_NS = 2_000_000_000
 """A session file that takes longer than this to take an intent is at fault."""
 CLOSEST = 0.9
 """After a late pulse the next is never closer than this share of the train's period."""
+POSE_GRACE_NS = 40_000_000
+"""A pulse of a train that is due while the pose lease has just run out waits so long for the next
+image: one that comes a little late must not end a train. Nothing is sent meanwhile."""
+LATE_LOOK_NS = 1_000_000
 LOOK_NS = 10_000_000
 """How often "fire on target" looks whether the coil has been on target long enough."""
 
@@ -197,6 +201,8 @@ class Firing:
             self._fail(pending, str(error), in_file=False)
         elif now < pending.due_ns and not self._interrupted(pending.pulse):
             return pending.due_ns
+        elif self._may_wait_for_pose(pending, now):
+            return now + LATE_LOOK_NS
         else:
             self._attempt(pending)
         return self._clock()
@@ -213,6 +219,15 @@ class Firing:
     def _end_on_target_after_stop(self) -> None:
         if self._on_target is not None and self._interlock.stops != self._on_target_stops:
             self._on_target = None
+
+    def _may_wait_for_pose(self, pending: _Pending, now: int) -> bool:
+        """Whether a pulse of a train that is due may still wait for the next image."""
+        return (
+            pending.pulse.source == "train"
+            and now < pending.due_ns + POSE_GRACE_NS
+            and self._interlock.pose_is_late(POSE_GRACE_NS)
+            and not self._interrupted(pending.pulse)
+        )
 
     def _plan(self) -> None:
         now = self._clock()

@@ -252,6 +252,12 @@ class Gate:
             return "No fresh coil pose: show the markers of head and coil to the cameras."
         return "The coil is not on the target: move it there."
 
+    def pose_is_late(self, grace_ns: int) -> bool:
+        """Whether the coil was on target and that lease ran out no more than `grace_ns` ago."""
+        if self.waived or self.pose is None or not self.pose.on_target:
+            return False
+        return 0 < self._clock() - self.pose.valid_until_ns <= grace_ns
+
     def begin_pulse(self) -> None:
         """Note that a trigger is about to be sent."""
         if self.state is not GateState.TRAIN:

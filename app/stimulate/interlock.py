@@ -310,6 +310,11 @@ class Interlock:
             self.disarm(reason)
         return reason
 
+    def pose_is_late(self, grace_ns: int) -> bool:
+        """See :meth:`Gate.pose_is_late`."""
+        with self._lock:
+            return self._gate.pose_is_late(grace_ns)
+
     def lease_evidence(self) -> Mapping[str, Any] | None:
         """Give the newest pose lease as it is recorded; None when waived or absent."""
         with self._lock:

@@ -163,6 +163,40 @@ def test_a_train_stops_when_the_coil_leaves_the_target():
     assert bench.standing.state.value == "ready", "off target blocks, it does not disarm"
 
 
+def test_a_pulse_of_a_train_waits_a_moment_for_an_image_that_is_late_but_needs_it():
+    bench = Bench()
+    bench.make_ready()
+    bench.send(StartTrain(request_id="a", frequency_hz=10.0, pulses_per_train=10))
+    bench.navigate(290)
+    assert len(bench.triggers) == 3
+    # The last image was taken some 110 ms before the fifth pulse is due: its lease has just ended.
+    silent_from = bench.clock.now
+    while bench.clock.now < silent_from + 120 * MS:
+        bench.operator()
+        bench.run(5)
+    assert len(bench.triggers) == 4
+    assert outcomes(bench) == ["fired"] * 4, "the fifth pulse is still waited for"
+    bench.pose()
+    bench.run(5)
+    assert len(bench.triggers) == 5
+    assert bench.triggers[4] > bench.triggers[3] + 100 * MS
+
+
+def test_a_pulse_of_a_train_does_not_wait_for_long():
+    bench = Bench()
+    bench.make_ready()
+    bench.send(StartTrain(request_id="a", frequency_hz=10.0, pulses_per_train=10))
+    bench.navigate(290)
+    for _ in range(50):
+        bench.operator()
+        bench.run(5)
+    assert len(bench.triggers) == 4
+    assert outcomes(bench) == ["fired"] * 4 + ["refused"]
+    bench.pose()
+    bench.run(300)
+    assert len(bench.triggers) == 4, "the train has ended"
+
+
 def test_the_pause_between_trains_asks_for_no_target():
     bench = Bench()
     bench.make_ready()
