@@ -54,6 +54,8 @@ LEASE_INTERVAL_MS = 100
 """A fifth of the operator's lease: a busy moment of the window does not end it."""
 PICTURE_INTERVAL_NS = 66_000_000
 """Camera pictures and numbers are renewed 15 times a second, which is as fast as they are read."""
+LIST_INTERVAL_NS = 250_000_000
+"""The list of pulses is renewed four times a second, also while a train adds twenty."""
 HITS_PAUSE_NS = 700_000_000
 """New hits are drawn on the head when the pulses pause: that draws the whole picture anew, which
 would hold up the tracker, and with it the permission, in the middle of a train."""
@@ -71,6 +73,7 @@ class Window(QMainWindow):
             rig.equipment.head.scalp, rig.equipment.head.cortex, rig.equipment.coil
         )
         self._pictures_ns = 0
+        self._list_ns = 0
         self._hits_drawn: tuple[PulseRow, ...] = ()
         self._drawn_bullseye: Bullseye | None = None
         self.setWindowTitle(f"{NAME} – {rig.mode} – {RESEARCH_USE}")
@@ -127,11 +130,16 @@ class Window(QMainWindow):
         self._bullseye.show_bullseye(self._drawn_bullseye)
         self._show_tracking(now_ns)
         self._stimulate.show_reading(self._rig.stimulator_reading(now_ns))
+        self._show_fault(now_ns)
+        if now_ns - self._list_ns > LIST_INTERVAL_NS:
+            self._list_ns = now_ns
+            self._show_pulses(now_ns)
+
+    def _show_pulses(self, now_ns: int) -> None:
         rows = self._rig.pulse_log.rows
         self._pulses.show_rows(rows, self._rig.pulse_log.counts())
         sentence, failed = self._rig.recording()
         self._pulses.show_recording(sentence, failed=failed)
-        self._show_fault(now_ns)
         if rows is not self._hits_drawn and now_ns - rows[-1].time_ns > HITS_PAUSE_NS:
             self._draw_hits(rows)
 

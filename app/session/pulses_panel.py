@@ -12,7 +12,19 @@ from app.session.pulse_log import PulseRow, Verdict
 from app.widgets.theme import caption, set_colour, text_font
 from render import palette
 
-_COLUMNS = ("#", "Time", "%MSO", "Sent by", "Verdict", "Dist. mm", "Angle °", "Twist °")
+_COLUMNS = ("#", "Time", "%MSO", "Sent by", "Verdict", "mm", "tilt °", "twist °")
+_MEANINGS = (
+    "Number of the pulse",
+    "Seconds since the session was opened",
+    "Intensity, % of maximum stimulator output",
+    "What sent it",
+    "Hit or miss by the tolerance at the pulse",
+    "Dist. to target at the pulse, mm",
+    "Angular error at the pulse, degrees",
+    "Twist error at the pulse, degrees",
+)
+_WIDTHS = {"#": 38, "Sent by": 68, "Verdict": 116}
+"""Fixed, in pixels: columns that fit themselves to their contents are measured with every pulse."""
 _SOURCES = {"single": "single", "train": "train", "on_target": "on target"}
 _VERDICTS = {
     Verdict.WAITING: ("… waiting", palette.MUTED),
@@ -65,6 +77,8 @@ class PulseTable(QAbstractTableModel):
     ) -> Any:  # noqa: ANN401
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return _COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal:
+            return _MEANINGS[section]
         return None
 
     def data(  # noqa: D102
@@ -97,8 +111,8 @@ class PulseTable(QAbstractTableModel):
             str(row.number),
             f"{(row.time_ns - self._start_ns) / 1e9:.1f} s",
             f"{row.intensity:.0f}",
-            source if row.navigated else f"{source}, NOT NAVIGATED",
-            _VERDICTS[row.verdict][0],
+            source,
+            _VERDICTS[row.verdict][0] if row.navigated else "NOT NAVIGATED",
             *errors,
         )
 
@@ -125,14 +139,11 @@ class PulsesPanel(QWidget):
         view.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         header = view.horizontalHeader()
         header.setFont(text_font(12))
-        # Only the rows on screen are measured, however long the session.
-        header.setResizeContentsPrecision(0)
         header.setMinimumSectionSize(34)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        for name in ("#", "Sent by", "Verdict"):
-            header.setSectionResizeMode(
-                _COLUMNS.index(name), QHeaderView.ResizeMode.ResizeToContents
-            )
+        for name, width in _WIDTHS.items():
+            header.setSectionResizeMode(_COLUMNS.index(name), QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(_COLUMNS.index(name), width)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 4)
         layout.setSpacing(4)
