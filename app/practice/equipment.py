@@ -12,10 +12,12 @@ from pathlib import Path
 
 from app.plan.target import Target
 from app.rig import Equipment, RigError
+from app.subject.distance import SurfaceDistance
 from app.subject.head import Head, load_head
 from render.coil_model import read_coil_model
 from tracking.feed import Feed, open_feed
 from tracking.playback import Playback
+from tracking.rigid import rotation_matrix
 
 MODE = "PRACTICE · recorded feed · simulated stimulator"
 SAME_TARGET = 0.5
@@ -99,10 +101,13 @@ def _target(feed: Feed, head: Head) -> Target | None:
         gap = (target.mri_from_target.inv() * mri_from_target).translation
         if target.name == wanted.name and float((gap**2).sum()) ** 0.5 < SAME_TARGET:
             return target
+    depth = SurfaceDistance(head.cortex).along(
+        mri_from_target.translation, rotation_matrix(mri_from_target)[:, 2]
+    )
     return Target(
         id=f"feed-{feed.description.name}",
         name=wanted.name,
         mri_from_target=mri_from_target,
-        cortex_point=mri_from_target.apply([0.0, 0.0, 20.0]),
-        description="From the feed; the point on the cortex is assumed 20 mm below the scalp.",
+        cortex_point=mri_from_target.apply([0.0, 0.0, depth or 0.0]),
+        description="From the feed; on the cortex where its axis meets this head's. Unverified.",
     )

@@ -41,12 +41,14 @@ def main(session: Path, wire_log: Path) -> None:
     until(lambda: (state := rig.stimulator.last_state) and state.why_not_arm is None)
     rig.stimulator.arm()
     until(lambda: rig.stimulator_reading(time.monotonic_ns()).permitted)
-    rig.stimulator.start_train(20.0, 2000)
     shown = 0
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         application.processEvents()
         time.sleep(0.002)
+        # At the start, and again where the machine was too busy for the train to go on.
+        if rig.stimulator_reading(time.monotonic_ns()).permitted:
+            rig.stimulator.start_train(20.0, 2000)
         for row in rig.pulse_log.rows[shown:]:
             shown += 1
             if row.recorded:
