@@ -204,6 +204,7 @@ def test_it_survives_nonsense_and_still_answers():
     for _ in range(50):
         served.send(chance.randbytes(chance.randint(0, 300)).replace(b"\n", b" ") + b"\n")
     served.send(encode_command(Connect(driver="simulated")))
+    served.wait_for(b'"device":"Simulated stimulator"')
     served.send(encode_command(Connect(driver="nothing")))
     served.wait_for(b"There is no stimulator called")
     events = served.end()
