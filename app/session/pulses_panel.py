@@ -12,7 +12,7 @@ from app.session.pulse_log import PulseRow, Verdict
 from app.widgets.theme import caption, set_colour, text_font
 from render import palette
 
-_COLUMNS = ("#", "Time", "%MSO", "Sent by", "Verdict", "mm", "tilt °", "twist °")
+_COLUMNS = ("#", "Time, s", "%MSO", "Sent by", "Verdict", "mm", "tilt", "twist")
 _MEANINGS = (
     "Number of the pulse",
     "Seconds since the session was opened",
@@ -23,7 +23,7 @@ _MEANINGS = (
     "Angular error at the pulse, degrees",
     "Twist error at the pulse, degrees",
 )
-_WIDTHS = {"#": 38, "Sent by": 68, "Verdict": 116}
+_WIDTHS = {"#": 36, "Time, s": 58, "%MSO": 46, "Sent by": 64, "Verdict": 106}
 """Fixed, in pixels: columns that fit themselves to their contents are measured with every pulse."""
 _SOURCES = {"single": "single", "train": "train", "on_target": "on target"}
 _VERDICTS = {
@@ -109,7 +109,7 @@ class PulseTable(QAbstractTableModel):
         source = _SOURCES.get(row.source, row.source)
         return (
             str(row.number),
-            f"{(row.time_ns - self._start_ns) / 1e9:.1f} s",
+            f"{(row.time_ns - self._start_ns) / 1e9:.1f}",
             f"{row.intensity:.0f}",
             source,
             _VERDICTS[row.verdict][0] if row.navigated else "NOT NAVIGATED",
