@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from tracking.bodies import BodyError, MarkerBody
+from tracking.body_check import check_bodies, repeated
 from tracking.cameras import Camera
 from tracking.frames import FrameSourceError
 
@@ -106,7 +107,13 @@ class BodyModel(_Model):
         )
 
     def body(self) -> MarkerBody:
-        """Give the body itself; :class:`~tracking.bodies.BodyError` if it has no tags."""
+        """Give the body itself; :class:`~tracking.bodies.BodyError` for no or repeated tags."""
+        tag = repeated(tag.id for tag in self.tags)
+        if tag is not None:
+            raise BodyError(
+                f"Tag {tag} of marker body '{self.name}' is listed more than once. "
+                "Give each tag of a body its own id."
+            )
         return MarkerBody(
             name=self.name,
             family=self.family,
@@ -166,8 +173,7 @@ def read_description(path: Path) -> FeedDescription:
     except ValidationError as error:
         raise FeedError(_first_fault(path, error)) from error
     try:
-        for body in description.bodies:
-            body.body()
+        check_bodies(body.body() for body in description.bodies)
     except BodyError as error:
         raise FeedError(f"{path}: {error}") from error
     return description
