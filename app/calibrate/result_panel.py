@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -57,11 +57,11 @@ class ResultPanel(QWidget):
         self._leave.clicked.connect(leave)
         self._build()
 
-    def show_results(self, results: Sequence[CalibrationResult]) -> None:
-        """Show `results`, undecided."""
-        if self._results == tuple(results):
+    def show_results(self, results: tuple[CalibrationResult, ...]) -> None:
+        """Show `results`, undecided, unless they are shown already."""
+        if self._results is results:
             return
-        self._results = tuple(results)
+        self._results = results
         self._overview.setText(overview(results))
         while (item := self._column.takeAt(0)) is not None:
             widget = item.widget()

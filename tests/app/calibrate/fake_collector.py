@@ -63,7 +63,7 @@ class FakeCollector:
     def solve(self):
         if len(self.seen) < self._needed:
             raise CalibrationError(f"Too few pictures: {len(self.seen)} of {self._needed}.")
-        return self._results
+        return tuple(list(self._results))
 
 
 def until(condition, seconds=20.0):
