@@ -7,6 +7,7 @@ recorded with it, the true poses.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tracking.feed_description import (
 from tracking.frames import FrameSourceError
 from tracking.video_file import VideoReader
 
-__all__ = ["Feed", "FeedCamera", "FeedError", "open_feed"]
+__all__ = ["Feed", "FeedCamera", "FeedError", "open_feed", "open_video"]
 
 TIMES_HEADER = ["frame", "time_ns"]
 
@@ -97,36 +98,47 @@ class Feed:
     @property
     def interval_ns(self) -> int:
         """Median time between two frames of one camera."""
-        intervals = [np.diff(recording.times_ns) for recording in self.recordings]
-        joined = np.concatenate(intervals)
-        return int(np.median(joined)) if joined.size else 33_333_333
+        return median_interval([recording.times_ns for recording in self.recordings])
 
     def instants(self) -> list[Instant]:
         """All frames of all cameras, put together by capture time, in order."""
-        frames = sorted(
-            (time_ns, recording, index)
-            for recording, one in enumerate(self.recordings)
-            for index, time_ns in enumerate(one.times_ns.tolist())
-        )
-        tolerance = self.interval_ns // 2
-        groups: list[list[tuple[int, int, int]]] = []
-        for frame in frames:
-            group = groups[-1] if groups else None
-            fits = group is not None and frame[0] - group[0][0] <= tolerance
-            if group is not None and fits and all(frame[1] != other[1] for other in group):
-                group.append(frame)
-            else:
-                groups.append([frame])
-        return [
-            Instant(group[0][0], group[-1][0], tuple((one[1], one[2]) for one in group))
-            for group in groups
-        ]
+        return group_instants([recording.times_ns for recording in self.recordings])
 
     @property
     def truth_path(self) -> Path | None:
         """``truth.csv``, if the feed has one."""
         path = self.path / "truth.csv"
         return path if path.is_file() else None
+
+
+def median_interval(times_ns: Sequence[NDArray[np.int64]]) -> int:
+    """Median time between two frames of one camera, given the times of each; a thirtieth of a
+    second if there is one frame only.
+    """
+    joined = np.concatenate([np.diff(times) for times in times_ns])
+    return int(np.median(joined)) if joined.size else 33_333_333
+
+
+def group_instants(times_ns: Sequence[NDArray[np.int64]]) -> list[Instant]:
+    """Put frames together that different cameras took less than half an interval apart."""
+    frames = sorted(
+        (time_ns, recording, index)
+        for recording, times in enumerate(times_ns)
+        for index, time_ns in enumerate(times.tolist())
+    )
+    tolerance = median_interval(times_ns) // 2
+    groups: list[list[tuple[int, int, int]]] = []
+    for frame in frames:
+        group = groups[-1] if groups else None
+        fits = group is not None and frame[0] - group[0][0] <= tolerance
+        if group is not None and fits and all(frame[1] != other[1] for other in group):
+            group.append(frame)
+        else:
+            groups.append([frame])
+    return [
+        Instant(group[0][0], group[-1][0], tuple((one[1], one[2]) for one in group))
+        for group in groups
+    ]
 
 
 def open_feed(path: Path) -> Feed:
@@ -146,10 +158,20 @@ def open_feed(path: Path) -> Feed:
     description = read_description(path / "feed.json")
     _check_unique(path, "camera", [camera.name for camera in description.cameras])
     _check_unique(path, "body", [body.name for body in description.bodies])
+    if not description.bodies:
+        raise FeedError(
+            f"{path / 'feed.json'} names no marker bodies, so there is nothing to track. "
+            "Add the bodies that were filmed."
+        )
+    cameras = [camera.camera() for camera in description.cameras]
+    videos = [open_video(path, camera) for camera in description.cameras]
     return Feed(
         path=path,
         description=description,
-        recordings=tuple(_open_camera(path, camera) for camera in description.cameras),
+        recordings=tuple(
+            FeedCamera(camera, video, times_ns)
+            for camera, (video, times_ns) in zip(cameras, videos, strict=True)
+        ),
         bodies=tuple(body.body() for body in description.bodies),
     )
 
@@ -162,7 +184,14 @@ def _check_unique(path: Path, kind: str, names: list[str]) -> None:
             )
 
 
-def _open_camera(folder: Path, model: CameraModel) -> FeedCamera:
+def open_video(folder: Path, model: CameraModel) -> tuple[Path, NDArray[np.int64]]:
+    """Check the video of one camera of a feed; its path and (N,) capture times of its frames.
+
+    Raises
+    ------
+    FeedError
+        If video or times are missing or damaged, or do not agree with each other or `model`.
+    """
     times = _read_times(folder / model.times)
     video = folder / model.video
     try:
@@ -185,7 +214,7 @@ def _open_camera(folder: Path, model: CameraModel) -> FeedCamera:
             f"{video} has {properties.frames} frames, but {folder / model.times} has times for "
             f"{len(times)}. Copy or record the feed anew."
         )
-    return FeedCamera(camera=model.camera(), video=video, times_ns=times)
+    return video, times
 
 
 def _read_times(path: Path) -> NDArray[np.int64]:

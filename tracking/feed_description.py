@@ -55,19 +55,36 @@ class TransformModel(_Model):
 
 
 class CameraModel(_Model):
-    """One camera of a feed: its files, its intrinsics and where it stands."""
+    """One camera of a feed: its files, its intrinsics and where it stands.
+
+    What is None is not calibrated: calibration can use such a feed, tracking cannot.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     video: str
     times: str
     width: Annotated[int, Field(gt=0)]
     height: Annotated[int, Field(gt=0)]
-    matrix: Matrix3
-    distortion: list[float]
-    camera_from_world: TransformModel
+    matrix: Matrix3 | None = None
+    distortion: list[float] | None = None
+    camera_from_world: TransformModel | None = None
 
     def camera(self) -> Camera:
-        """Give the calibrated camera."""
+        """Give the calibrated camera.
+
+        Raises
+        ------
+        FeedError
+            If it is not calibrated.
+        """
+        for field in ("matrix", "distortion", "camera_from_world"):
+            if getattr(self, field) is None:
+                raise FeedError(
+                    f"The feed has no camera calibration: '{field}' of camera '{self.name}' is "
+                    "missing. Calibrate the camera with 'coilpilot calibrate cameras' and write "
+                    "its intrinsics, distortion and position into feed.json."
+                )
+        assert self.camera_from_world is not None
         return Camera(
             name=self.name,
             width=self.width,
@@ -134,7 +151,7 @@ class FeedDescription(_Model):
     schema_version: Literal[1]
     name: str
     cameras: Annotated[list[CameraModel], Field(min_length=1)]
-    bodies: Annotated[list[BodyModel], Field(min_length=1)]
+    bodies: list[BodyModel] = []
     mri_from_head: TransformModel | None = None
     coil_body_from_coil: TransformModel | None = None
     target: TargetModel | None = None
@@ -147,8 +164,8 @@ def read_description(path: Path) -> FeedDescription:
     Raises
     ------
     FeedError
-        If the file is missing, is no JSON, has another schema version, lacks a camera's
-        calibration, holds a body without tags, or is wrong in any other field.
+        If the file is missing, is no JSON, has another schema version, holds a body without
+        tags, or is wrong in any other field.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -187,9 +204,4 @@ def write_description(path: Path, description: FeedDescription) -> None:
 def _first_fault(path: Path, error: ValidationError) -> str:
     fault = error.errors()[0]
     where = ".".join(str(part) for part in fault["loc"])
-    if fault["loc"] and fault["loc"][0] == "cameras" and fault["type"] == "missing":
-        return (
-            f"{path} has no camera calibration: '{where}' is missing. "
-            "Calibrate the camera and write its intrinsics, distortion and position there."
-        )
     return f"{path}: '{where}' is wrong ({fault['msg']}). Correct it there or record the feed anew."

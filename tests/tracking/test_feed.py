@@ -103,10 +103,12 @@ def test_a_wrong_schema_an_absent_calibration_a_body_without_tags(feed_copy):
     _edit(feed_copy, lambda data: data.update(schema_version=99))
     assert "schema version 99" in _refusal(feed_copy)
     _edit(feed_copy, lambda data: data.update(schema_version=1))
-    _edit(feed_copy, lambda data: data["bodies"][1].update(tags=[]))
-    assert "'coil_body' has no tags" in _refusal(feed_copy)
     _edit(feed_copy, lambda data: data["cameras"][0].pop("matrix"))
     assert "no camera calibration" in _refusal(feed_copy)
+    _edit(feed_copy, lambda data: data["bodies"][1].update(tags=[]))
+    assert "'coil_body' has no tags" in _refusal(feed_copy)
+    _edit(feed_copy, lambda data: data.update(bodies=[]))
+    assert "nothing to track" in _refusal(feed_copy)
 
 
 def test_a_calibration_for_another_size(feed_copy):

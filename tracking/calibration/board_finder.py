@@ -1,0 +1,287 @@
+"""Finds a ChArUco board in a picture: its tags with edge-fitted corners and its saddle points.
+
+In: a board and pictures of one camera. Out: a :class:`BoardView` of each picture that shows the
+board. A camera that mirrors its pictures is recognised, since the markers then decode only after
+the picture is turned back, and so is a board that is printed otherwise than described.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import RigidTransform
+
+from tracking.calibration.board import Board
+from tracking.cameras import Camera
+from tracking.corners import refine_corners
+from tracking.detection import TagObservation
+
+FloatArray = NDArray[np.float64]
+GreyImage = NDArray[np.uint8]
+
+FEWEST_TAGS = 2
+"""Tags that must lie as on the board: one alone may be anything with four corners."""
+
+SETTLING_TAGS = 4
+"""Tags that settle how the board and the pictures are to be read."""
+
+LARGEST_MISFIT = 0.3
+"""How far a corner may lie from where the others put it, in squares: lenses bend, boards bow."""
+
+BORDER_PX = 12
+"""What is kept around the board of a picture, to refine it again."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BoardView:
+    """The board in one picture. All pixels are those of the picture turned back if mirrored.
+
+    Attributes
+    ----------
+    camera, time_ns
+        Whose picture it is and when it was taken.
+    tags
+        (M,) ids of the tags found.
+    tag_corners
+        (M, 4, 2) pixels, edge-fitted.
+    saddles
+        (K,) indices into `Board.saddles`.
+    saddle_points
+        (K, 2) pixels.
+    patch, origin
+        The part of the picture that shows the board (upright, black on white), and the pixel
+        (x, y) of its first one.
+    """
+
+    camera: str
+    time_ns: int
+    tags: NDArray[np.int64]
+    tag_corners: FloatArray
+    saddles: NDArray[np.int64]
+    saddle_points: FloatArray
+    patch: GreyImage
+    origin: tuple[int, int]
+
+    @property
+    def pixels(self) -> FloatArray:
+        """(K + 4 M, 2) saddle points, then tag corners."""
+        return np.concatenate([self.saddle_points, self.tag_corners.reshape(-1, 2)])
+
+    def points(self, board: Board) -> FloatArray:
+        """(K + 4 M, 3) where `pixels` lie on the board, mm."""
+        corners = board.tag_corners[self.tags].reshape(-1, 3)
+        return np.concatenate([board.saddles[self.saddles], corners])
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How pictures are to be read: the board as it is printed, and whether they are mirrored."""
+
+    board: Board
+    mirrored: bool
+
+
+class BoardFinder:
+    """Finds `board` in the pictures of one camera. Used by one thread at a time.
+
+    The first pictures settle whether the camera mirrors and whether the board is printed as
+    described; from then on that is taken for granted.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._described = board
+        self._settled: Reading | None = None
+        parameters = cv2.aruco.DetectorParameters()
+        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
+        self._detector = cv2.aruco.ArucoDetector(board.markers(), parameters)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How the pictures are to be read; None until it is settled."""
+        return self._settled
+
+    @property
+    def board(self) -> Board:
+        """The board as it is printed, as far as known."""
+        return self._described if self._settled is None else self._settled.board
+
+    def find(
+        self, image: GreyImage, camera: str = "", time_ns: int = 0, lens: Camera | None = None
+    ) -> BoardView | None:
+        """Find the board in `image`; None if it does not show it.
+
+        Parameters
+        ----------
+        image
+            (height, width) grey.
+        camera, time_ns
+            Noted in the view.
+        lens
+            The camera if it is calibrated already: straight sides are then straight.
+        """
+        reading, tags = self._read(image)
+        if reading is None:
+            return None
+        upright = _upright(image, reading)
+        lens = lens or rough_camera(image.shape[1], image.shape[0])
+        return _view(upright, reading.board, tags, lens, camera, time_ns)
+
+    def _read(self, image: GreyImage) -> tuple[Reading | None, list[TagObservation]]:
+        best: tuple[Reading | None, list[TagObservation]] = (None, [])
+        for reading in self._readings():
+            found = self._tags(_upright(image, reading), reading.board)
+            if len(found) > len(best[1]):
+                best = reading, found
+            if len(found) >= min(SETTLING_TAGS, len(self._described.tag_corners)):
+                self._settled = reading
+                break
+        return best if len(best[1]) >= FEWEST_TAGS else (None, [])
+
+    def _readings(self) -> list[Reading]:
+        """What to try, the likeliest first."""
+        if self._settled is not None:
+            return [self._settled]
+        board = self._described
+        boards = [board]
+        if board.rows % 2 == 0:
+            boards.append(board.model_copy(update={"legacy_pattern": not board.legacy_pattern}))
+        boards += [one.model_copy(update={"inverted": not one.inverted}) for one in boards]
+        return [Reading(one, mirrored) for one in boards for mirrored in (False, True)]
+
+    def _tags(self, upright: GreyImage, board: Board) -> list[TagObservation]:
+        """Tags that lie as on the board."""
+        quads, ids, _ = self._detector.detectMarkers(upright)
+        known = [
+            TagObservation(int(tag), np.asarray(quad, np.float64).reshape(4, 2))
+            for tag, quad in zip(np.ravel(ids) if quads else [], quads, strict=True)
+            if tag < len(board.tag_corners)
+        ]
+        return _consistent(known, board)
+
+
+def rough_camera(width: int, height: int) -> Camera:
+    """Give a camera of that size of which nothing else is known: about 60 degrees wide."""
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    focal = 0.87 * max(width, height)
+    return Camera(
+        name="",
+        width=width,
+        height=height,
+        matrix=np.array([[focal, 0, centre_x], [0, focal, centre_y], [0, 0, 1.0]]),
+        distortion=np.zeros(5),
+        camera_from_world=RigidTransform.identity(),
+    )
+
+
+def refine_again(view: BoardView, lens: Camera) -> BoardView:
+    """Fit the sides of the tags of `view` anew, now that the lens is known.
+
+    Tags that are not found again keep their corners.
+    """
+    before = [
+        TagObservation(int(tag), corners - view.origin)
+        for tag, corners in zip(view.tags, view.tag_corners, strict=True)
+    ]
+    matrix = lens.matrix.copy()
+    matrix[:2, 2] -= view.origin
+    found = refine_corners(view.patch, before, replace(lens, matrix=matrix))
+    refined = {one.tag: one.corners + view.origin for one in found}
+    corners = [
+        refined.get(int(tag), corners)
+        for tag, corners in zip(view.tags, view.tag_corners, strict=True)
+    ]
+    return replace(view, tag_corners=np.array(corners).reshape(-1, 4, 2))
+
+
+def _upright(image: GreyImage, reading: Reading) -> GreyImage:
+    """The picture as if the board were printed black on white and the camera did not mirror."""
+    turned = image[:, ::-1] if reading.mirrored else image
+    return np.ascontiguousarray(255 - turned if reading.board.inverted else turned)
+
+
+def _consistent(tags: list[TagObservation], board: Board) -> list[TagObservation]:
+    """Those of `tags` that one view of the flat board explains, each id once."""
+    if len(tags) < FEWEST_TAGS:
+        return []
+    pixels = np.concatenate([one.corners for one in tags])
+    places = np.concatenate([board.tag_corners[one.tag][:, :2] for one in tags])
+    limit = LARGEST_MISFIT * board.square
+    turn, _ = cv2.findHomography(pixels, places, cv2.RANSAC, limit)
+    if turn is None:
+        return []
+    put = cv2.perspectiveTransform(pixels.reshape(-1, 1, 2), turn).reshape(-1, 4, 2)
+    off = np.linalg.norm(put - places.reshape(-1, 4, 2), axis=2).max(axis=1)
+    kept: dict[int, TagObservation] = {}
+    for index in np.argsort(off):
+        if off[index] <= limit:
+            kept.setdefault(tags[index].tag, tags[index])
+    return [kept[tag] for tag in sorted(kept)] if len(kept) >= FEWEST_TAGS else []
+
+
+def _view(
+    upright: GreyImage,
+    board: Board,
+    tags: list[TagObservation],
+    lens: Camera,
+    camera: str,
+    time_ns: int,
+) -> BoardView | None:
+    refined = refine_corners(upright, tags, lens)
+    if len(refined) < FEWEST_TAGS:
+        return None
+    saddles, guesses = _guessed_saddles(refined, board, upright.shape)
+    saddle_points, good = _refined_saddles(upright, guesses, refined, board)
+    corners = np.array([one.corners for one in refined])
+    low = np.maximum(np.floor(corners.min(axis=(0, 1))).astype(int) - BORDER_PX, 0)
+    high = np.ceil(corners.max(axis=(0, 1))).astype(int) + BORDER_PX
+    return BoardView(
+        camera=camera,
+        time_ns=time_ns,
+        tags=np.array([one.tag for one in refined], dtype=np.int64),
+        tag_corners=corners,
+        saddles=saddles[good],
+        saddle_points=saddle_points[good],
+        patch=upright[low[1] : high[1], low[0] : high[0]].copy(),
+        origin=(int(low[0]), int(low[1])),
+    )
+
+
+def _guessed_saddles(
+    tags: list[TagObservation], board: Board, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Saddle points beside `tags`, each where the tags beside it put it on average."""
+    near: dict[int, list[FloatArray]] = {}
+    for one in tags:
+        places = board.tag_corners[one.tag]
+        turn = cv2.getPerspectiveTransform(
+            places[:, :2].astype(np.float32), one.corners.astype(np.float32)
+        )
+        distance = np.linalg.norm(board.saddles - places.mean(axis=0), axis=1)
+        beside = np.flatnonzero(distance < 0.8 * board.square)
+        put = cv2.perspectiveTransform(board.saddles[beside, None, :2], turn).reshape(-1, 2)
+        for saddle, pixel in zip(beside.tolist(), put, strict=True):
+            near.setdefault(saddle, []).append(pixel)
+    indices = np.array(sorted(near), dtype=np.int64)
+    pixels = np.array([np.mean(near[index], axis=0) for index in indices.tolist()]).reshape(-1, 2)
+    height, width = shape
+    inside = ((pixels >= 4) & (pixels <= np.array([width, height]) - 5)).all(axis=1)
+    return indices[inside], pixels[inside]
+
+
+def _refined_saddles(
+    upright: GreyImage, guesses: FloatArray, tags: list[TagObservation], board: Board
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    if not len(guesses):
+        return guesses, np.zeros(0, dtype=bool)
+    sides = [np.linalg.norm(one.corners - np.roll(one.corners, 1, axis=0), axis=1) for one in tags]
+    margin = np.median(sides) / board.marker_ratio * (1 - board.marker_ratio) / 2
+    half = int(np.clip(margin, 2, 8))
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 0.001)
+    points = cv2.cornerSubPix(
+        upright, guesses.astype(np.float32).reshape(-1, 1, 2), (half, half), (-1, -1), criteria
+    )
+    refined = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    return refined, np.linalg.norm(refined - guesses, axis=1) <= max(2.0, margin / 2)
