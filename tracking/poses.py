@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -41,6 +43,10 @@ class PoseQuality:
     covariance
         (6, 6) of a small left-hand error of ``world_from_body`` about the body's origin:
         rotation vector (rad) first, then translation (mm), both in ``world`` axes.
+    camera_rms_px
+        Camera name -> RMS residual in it alone: a camera that was bumped stands out.
+
+    A pose of another tracker comes without all this: see :meth:`unknown`.
     """
 
     corners: int
@@ -48,15 +54,30 @@ class PoseQuality:
     cameras: int
     rms_px: float
     covariance: FloatArray
+    camera_rms_px: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def unknown(cls) -> PoseQuality:
+        """Quality of a pose whose giver says nothing of it: numbers that are none."""
+        return cls(0, 0, 0, math.nan, np.full((6, 6), math.nan))
+
+    @property
+    def known(self) -> bool:
+        """Whether anything is known; otherwise no number of it may be shown."""
+        return math.isfinite(self.rms_px) and bool(np.isfinite(self.covariance).all())
 
     @property
     def sigma_mm(self) -> float:
         """Largest standard deviation of the body's origin over all directions, mm."""
+        if not self.known:
+            return math.nan
         return float(np.sqrt(np.linalg.eigvalsh(self.covariance[3:, 3:])[-1]))
 
     @property
     def sigma_deg(self) -> float:
         """Largest standard deviation of the rotation over all axes, degrees."""
+        if not self.known:
+            return math.nan
         return float(np.rad2deg(np.sqrt(np.linalg.eigvalsh(self.covariance[:3, :3])[-1])))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from tracking.poses import BodyPose, TrackingState
+from tracking.poses import BodyPose, PoseQuality, TrackingState
 from tracking.tracker import TrackedFrames
 
 COLUMNS = (
@@ -121,10 +121,15 @@ def pose_row(pose: BodyPose, instant_ns: int) -> Row:
         row |= {name: round(float(v), 5) for name, v in zip("xyz", position, strict=True)}
         names = ("qx", "qy", "qz", "qw")
         row |= {name: round(float(v), 9) for name, v in zip(names, quaternion, strict=True)}
-        row |= {
-            "rms_px": round(pose.quality.rms_px, 4),
-            "corners": pose.quality.corners,
-            "sigma_mm": round(pose.quality.sigma_mm, 5),
-            "sigma_deg": round(pose.quality.sigma_deg, 5),
-        }
+        if pose.quality.known:
+            row |= _quality_columns(pose.quality)
     return row
+
+
+def _quality_columns(quality: PoseQuality) -> Row:
+    return {
+        "rms_px": round(quality.rms_px, 4),
+        "corners": quality.corners,
+        "sigma_mm": round(quality.sigma_mm, 5),
+        "sigma_deg": round(quality.sigma_deg, 5),
+    }

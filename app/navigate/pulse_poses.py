@@ -44,9 +44,10 @@ class PulsePose:
         From the pulse to the nearest image, of the body for which that is longer; None without
         a pose.
     rms_px
-        The larger of the two bodies' reprojection residuals; None without a pose.
+        The larger of the two bodies' reprojection residuals; None without a pose, and of poses
+        that came without one.
     sigma_mm, sigma_deg
-        Tracking noise of the coil on the head; not an accuracy. None without a pose.
+        Tracking noise of the coil on the head; not an accuracy. None as for `rms_px`.
     guidance
         None without a pose or a target.
     scalp_distance
@@ -143,7 +144,9 @@ class PulsePoses:
             setup=setup,
             mri_from_coil=mri_from_coil,
             age_ns=max(head.age_ns, coil.age_ns),
-            rms_px=max(head.quality.rms_px, coil.quality.rms_px),
+            rms_px=max(head.quality.rms_px, coil.quality.rms_px)
+            if head.quality.known and coil.quality.known
+            else None,
             sigma_mm=sigma_mm,
             sigma_deg=sigma_deg,
             guidance=None if target is None else compare(mri_from_coil, target.mri_from_target),

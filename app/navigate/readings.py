@@ -15,7 +15,7 @@ from render.bullseye import Bullseye, bullseye
 from render.deviation import Deviation
 from render.deviation import Tolerance as DrawnTolerance
 from render.guidance_state import GuidanceState
-from tracking.poses import POSE_LIMIT_NS, BodyPose, TrackingState
+from tracking.poses import POSE_LIMIT_NS, BodyPose, PoseQuality, TrackingState
 
 NO_NUMBER = "–"
 BODY_NAMES = {"head": "Head", "coil_body": "Coil", "pointer": "Pointer"}
@@ -123,8 +123,7 @@ def body_reading(
         state = TrackingState.LOST
     details = ["not seen yet" if seen is None else f"{_age(now_ns - seen.time_ns)} ago"]
     if pose is not None and pose.quality is not None and state is not TrackingState.LOST:
-        details.append(f"{pose.quality.corners} corners")
-        details.append(f"{pose.quality.rms_px:.2f} px")
+        details += _quality(pose.quality)
     symbol, colour = _STATES[state]
     return BodyReading(
         symbol, BODY_NAMES.get(name, name), state.value.upper(), " · ".join(details), colour
@@ -153,6 +152,12 @@ def bullseye_reading(navigation: Navigation | None, now_ns: int, last: Bullseye 
         )
     drawn = DrawnTolerance(tolerance.position, tolerance.tilt, tolerance.twist)
     return bullseye(deviation, drawn, state, None if last is None else last.hint.kind)
+
+
+def _quality(quality: PoseQuality) -> list[str]:
+    if not quality.known:
+        return ["quality unknown"]
+    return [f"{quality.corners} corners", f"{quality.rms_px:.2f} px"]
 
 
 def _too_old(seen: BodyPose, now_ns: int) -> bool:

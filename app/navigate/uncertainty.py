@@ -20,8 +20,10 @@ def head_relative_sigma(
     world_from_coil_body: RigidTransform,
     coil_covariance: FloatArray,
     coil_body_from_coil: RigidTransform,
-) -> tuple[float, float]:
+) -> tuple[float, float] | tuple[None, None]:
     """Largest standard deviation of the coil's origin (mm) and rotation (degrees) on the head.
+
+    Nothing, twice, where a covariance is not known.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ def head_relative_sigma(
     p by ``w x (p - o) + t``. The coil's own error moves its origin in ``world``; an error of the
     head's pose moves it by the opposite amount in the head's frame.
     """
+    if not (np.isfinite(head_covariance).all() and np.isfinite(coil_covariance).all()):
+        return None, None
     focal_point = world_from_coil_body.apply(coil_body_from_coil.translation)
     position = np.zeros((3, 3))
     for body, covariance in (

@@ -179,11 +179,14 @@ def pose_row(pose: BodyPose) -> PoseRow:
     x, y, z = (round(float(v), 4) for v in transform.translation)
     qx, qy, qz, qw = (round(float(v), 7) for v in transform.rotation.as_quat(canonical=True))
     quality = pose.quality
+    place = (x, y, z, qx, qy, qz, qw)
+    if not quality.known:
+        return (pose.time_ns, pose.body, pose.state.value, place, None, None, None)
     return (
         pose.time_ns,
         pose.body,
         pose.state.value,
-        (x, y, z, qx, qy, qz, qw),
+        place,
         round(quality.rms_px, 4),
         round(quality.sigma_mm, 4),
         round(quality.sigma_deg, 5),
