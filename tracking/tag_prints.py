@@ -1,0 +1,177 @@
+"""What a printed tag looks like through a lens: its modules, blurred as the image blurs them.
+
+In: a marker body; how wide the lens' blur is on each tag. Out: textures of the tags' brightness
+(ink 0, paper 1) and of its derivatives, to be read at any point of a tag.
+
+Places on a tag are counted in modules (u, v) from its first corner, u along the top, v down.
+A Gaussian blur of the image is a Gaussian on the tag, stretched where the tag is tilted. Along u
+and v such a blur of square modules is a product of differences of the normal distribution. What
+correlates u and v enters as a power series: the density of correlated normals has the mixed second
+derivative by u and v as its derivative by the covariance (Mehler; Kibble 1945).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from tracking.bodies import MarkerBody
+from tracking.detection import DICTIONARIES
+
+FloatArray = NDArray[np.float64]
+SingleArray = NDArray[np.float32]
+
+BORDER = 1.0
+"""White around the tag that a texture holds, modules."""
+
+TEXELS_PER_SIGMA = 1.7
+MOST_TEXELS = 32
+"""Texture elements per standard deviation of the blur, and at most per module."""
+
+BRIGHTNESS, BY_U, BY_V, BY_BLUR = range(4)
+"""Channels of a texture; the last is the derivative by the variance of the blur in px^2."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TagPrint:
+    """One tag of a body.
+
+    Attributes
+    ----------
+    ink
+        (modules, modules), 1 where a module is black, row by row from the top.
+    frame
+        (3, 3): steps of one module along u and v and the place of the first corner, as rows, in
+        the body's frame, mm: ``(u, v, 1) @ frame`` is a point of the tag.
+    """
+
+    ink: SingleArray
+    frame: FloatArray
+
+
+def tag_prints(body: MarkerBody) -> dict[int, TagPrint]:
+    """Give the print of each tag of `body`."""
+    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[body.family])
+    modules = dictionary.markerSize + 2
+    prints = {}
+    for tag, corners in body.corners.items():
+        picture = cv2.aruco.generateImageMarker(dictionary, tag, modules)
+        across = (corners[1] + corners[2] - corners[0] - corners[3]) / (2 * modules)
+        down = (corners[2] + corners[3] - corners[0] - corners[1]) / (2 * modules)
+        first = corners.mean(axis=0) - (across + down) * modules / 2
+        ink = (np.asarray(picture) == 0).astype(np.float32)
+        prints[tag] = TagPrint(ink, np.array([across, down, first]))
+    return prints
+
+
+def quiet_modules(body: MarkerBody) -> float:
+    """Width of the white between the tags of `body` in modules, at most one module.
+
+    A body file does not tell it; between neighbours it can be measured, and around the outermost
+    ones it is taken to be the same.
+    """
+    quads = list(body.corners.values())
+    module = next(iter(tag_prints(body).values())).frame[0]
+    shares = np.linspace(0.0, 1.0, 9)[:, None, None]
+    sides = [(q + shares * (np.roll(q, -1, axis=0) - q)).reshape(-1, 3) for q in quads]
+    gaps = [
+        float(np.linalg.norm(one[:, None] - other, axis=2).min())
+        for index, one in enumerate(sides)
+        for other in sides[:index]
+    ]
+    return min([BORDER, *(gap / float(np.linalg.norm(module)) for gap in gaps)])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BlurredPrints:
+    """Textures of several tags, one below the other.
+
+    Attributes
+    ----------
+    texture
+        (N * side, side, 4) brightness and derivatives, see the channels above.
+    side
+        Texture elements along a side; element 0 lies at ``-BORDER``.
+    per_module
+        Texture elements per module.
+    """
+
+    texture: SingleArray
+    side: int
+    per_module: int
+
+    def read(self, tags: NDArray[np.intp], u: SingleArray, v: SingleArray) -> SingleArray:
+        """Brightness and derivatives (..., 4) at (u, v) of the tags with these indices.
+
+        Points beyond the texture read its nearest element, which is white.
+        """
+        last = self.side - 1.001
+        scale, start = np.float32(self.per_module), np.float32(BORDER * self.per_module)
+        x = np.clip(u * scale + start, 0, last)
+        y = np.clip(v * scale + start, 0, last) + (tags * self.side).astype(np.float32)
+        flat = cv2.remap(self.texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(flat, dtype=np.float32)
+
+
+def blurred_prints(ink: SingleArray, per_pixel: FloatArray, variance: FloatArray) -> BlurredPrints:
+    """Blur tags.
+
+    Parameters
+    ----------
+    ink
+        (N, modules, modules) of the tags.
+    per_pixel
+        (N, 2, 2) modules (u, v) per pixel (x, y) at each tag's centre.
+    variance
+        (N,) of the blur in px^2, the pixel's own aperture included.
+    """
+    spread = per_pixel @ per_pixel.transpose(0, 2, 1)
+    narrow = math.sqrt(float((variance[:, None] * spread[:, [0, 1], [0, 1]]).min()))
+    per_module = min(math.ceil(TEXELS_PER_SIGMA / narrow), MOST_TEXELS)
+    # Reading between texture elements blurs by this variance more.
+    reading = 1.0 / (6.0 * per_module**2)
+    modules = ink.shape[1]
+    places = np.arange(round((modules + 2 * BORDER) * per_module) + 1) / per_module - BORDER
+    u, v = (
+        _profiles(places, modules, np.maximum(variance * spread[:, axis, axis] - reading, reading))
+        for axis in (0, 1)
+    )
+    mixed = (variance * spread[:, 0, 1]).astype(np.float32)[:, None, None]
+    # ink[v, u]: rows are blurred along u first, then each column along v.
+    rows = np.concatenate([ink @ one for one in u], axis=1)
+    by_uu, by_uv, by_vv = (
+        spread[:, i, j].astype(np.float32)[:, None, None] for i, j in ((0, 0), (0, 1), (1, 1))
+    )
+    none = np.zeros_like(v[0])
+    columns = [
+        [v[0], mixed * v[1], 0.5 * mixed**2 * v[2]],
+        [none, v[0], mixed * v[1]],
+        [v[1], mixed * v[2], none],
+        [0.5 * by_vv * v[2], by_uv * v[1], 0.5 * by_uu * v[0] + by_uv * mixed * v[2]],
+    ]
+    side = len(places)
+    texture = np.empty((len(ink), side, side, 4), dtype=np.float32)
+    for channel, parts in enumerate(columns):
+        left = np.concatenate(parts, axis=1).transpose(0, 2, 1)
+        texture[..., channel] = -(left @ rows)
+    texture[..., BRIGHTNESS] += 1.0
+    return BlurredPrints(texture.reshape(-1, side, 4), side, per_module)
+
+
+def _profiles(
+    places: FloatArray, modules: int, variance: FloatArray
+) -> tuple[SingleArray, SingleArray, SingleArray]:
+    """How much of each module (N, modules, places) a blurred place sees, and two derivatives."""
+    sigma = np.sqrt(variance)[:, None, None]
+    x = (places - np.arange(modules + 1)[:, None]) / sigma
+    density = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    share, slope, bend = ndtr(x), density / sigma, -x * density / sigma**2
+    one, two, three = (
+        (each[:, :-1] - each[:, 1:]).astype(np.float32) for each in (share, slope, bend)
+    )
+    return one, two, three
