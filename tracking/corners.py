@@ -4,18 +4,15 @@ In: an image, tags detected to about a pixel, the camera. Out: the same tags wit
 a few hundredths of a pixel. OpenCV's own refinements leave 0.2 to 0.6 px and make tags look too
 small, which no later step can mend.
 
-Per side, gradient profiles are sampled across it and the edge is placed at the centroid of the
-squared gradient. In the last pass the edge points are undistorted before the line is fitted, since
-only there are straight sides straight.
-
-Points of the image are complex numbers x + i y here: all sides of all tags then take part in each
-of few array operations, which is what keeps this quick. ``(a.conjugate() * b).imag`` is the cross
-product of a and b, its real part their dot product.
+First the sides are found where the grey level rises most along profiles across them, which brings
+the corners to some tenths of a pixel; then :mod:`tracking.tag_sides` fits a model of the blurred
+side. A lens bends straight sides: how much is known from the camera, and the model is bent too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,81 +20,124 @@ from numpy.typing import NDArray
 
 from tracking.cameras import Camera
 from tracking.detection import TagObservation
+from tracking.tag_families import TagFamily, tag_family
+from tracking.tag_sides import BEFORE, LEAST_CONTRAST, NEXT, Points, SideFit, fit_sides
 
 FloatArray = NDArray[np.float64]
-Points = NDArray[np.complex128]
 GreyImage = NDArray[np.uint8]
 
-PROFILES = 16
-"""Profiles per side."""
+PROFILES = 8
+"""Profiles per side in the first, coarse step."""
 
 SIDE_SHARE = (0.12, 0.88)
-"""Part of a side that is used: near the corners the neighbouring side disturbs."""
+"""Part of a side that it uses: near the corners the neighbouring side disturbs."""
 
-STEP_PX = 0.5
-FIRST_HALF_WIDTH_PX, LAST_HALF_WIDTH_PX = 3.0, 2.0
-"""Half the length of the profiles in the two passes."""
+STEPS = 6
+"""Samples on either side of the middle of a profile."""
 
-HALF_WIDTH_MODULES = 0.8
-"""Profiles must not reach the first row of bits: their limit in tag modules."""
+REACH_PX = 3.0
+REACH_MODULES = 1.2
+"""Half the length of a profile, the smaller of the two: it must not reach far into the bits."""
 
-MODULES = 8
-"""Modules along a side of a 36h11 tag, border included."""
-
-LEAST_GRADIENT = 4.0
+LEAST_RISE = 4.0
 """Rise of grey level per step below which a profile shows no edge."""
 
 LARGEST_MOVE_PX = 3.0
 
-NEXT, BEFORE = [1, 2, 3, 0], [3, 0, 1, 2]
-"""Of the four corners or sides of a tag, the following and the preceding one. Side k runs from
-corner k to the next."""
 
-SHARES = np.linspace(*SIDE_SHARE, PROFILES)
+@dataclass(frozen=True, eq=False, slots=True)
+class RefinedCorners:
+    """Corners (N, 4, 2) of N tags, which of them (N,) are good, and the fit of their sides."""
+
+    corners: FloatArray
+    good: NDArray[np.bool_]
+    sides: SideFit
 
 
 def refine_corners(
-    image: GreyImage, observations: Sequence[TagObservation], camera: Camera
+    image: GreyImage,
+    observations: Sequence[TagObservation],
+    camera: Camera | None,
+    *,
+    family: str = "36h11",
+    inverted: bool = False,
 ) -> list[TagObservation]:
     """Refine the corners of all `observations` in `image` together.
 
     Tags whose sides are not found, or of which a corner would move by more than 3 px, are left
     out. Corners are OpenCV pixels: (0, 0) is the centre of the first pixel.
+
+    Parameters
+    ----------
+    camera
+        None if its distortion is not known: then sides are taken as straight in the image.
+    family
+        What the tags are of, in any spelling of :func:`tracking.tag_families.tag_family`.
+    inverted
+        Whether they are printed white on black.
+
+    Raises
+    ------
+    TagFamilyError
+        If the family is unknown.
     """
-    if not observations:
+    printed = tag_family(family)
+    known = [one for one in observations if 0 <= one.tag < len(printed.codes)]
+    if not known:
         return []
-    found = _points(np.array([observation.corners for observation in observations]))
-    edge, clear = _edge_points(image, found, FIRST_HALF_WIDTH_PX)
-    valid = _enough(clear)
-    # Where this fails the tag is not valid; it only has to stay among the numbers.
-    corners = np.where(valid[:, None], _meeting_points(*_lines(edge, clear)), found)
-    edge, clear = _edge_points(image, corners, LAST_HALF_WIDTH_PX)
-    valid &= _enough(clear)
-    undistorted = _points(camera.undistort(_pairs(edge))).reshape(edge.shape)
-    rays = _pairs(_meeting_points(*_lines(undistorted, clear)))
-    refined = camera.project(np.column_stack([rays, np.ones(len(rays))])).reshape(-1, 4, 2)
-    valid &= (np.abs(_points(refined) - found) <= LARGEST_MOVE_PX).all(axis=1)
+    found = np.array([one.corners for one in known], dtype=np.float64)
+    tags = np.array([one.tag for one in known])
+    refined = refine_quads(image, found, tags, printed, camera, inverted=inverted)
     return [
-        TagObservation(observation.tag, quad)
-        for observation, quad, good in zip(observations, refined, valid.tolist(), strict=True)
+        TagObservation(one.tag, quad)
+        for one, quad, good in zip(known, refined.corners, refined.good.tolist(), strict=True)
         if good
     ]
 
 
-def _edge_points(
-    image: GreyImage, corners: Points, half_width: float
+def refine_quads(
+    image: GreyImage,
+    found: FloatArray,
+    tags: NDArray[np.intp],
+    family: TagFamily,
+    camera: Camera | None,
+    *,
+    inverted: bool = False,
+) -> RefinedCorners:
+    """Refine corners `found` (N, 4, 2) of `tags` (N,), N at least 1; no corner may move > 3 px."""
+    usable = np.isfinite(found).all(axis=(1, 2)) & (np.abs(found) < 1e6).all(axis=(1, 2))
+    # Where something fails the tag is not good; it only has to stay among the numbers.
+    given = _points(np.where(usable[:, None, None], found, UNIT_SQUARE))
+    coarse, clear = _coarse_corners(image, given, family.modules, inverted=inverted)
+    usable &= clear & (np.abs(coarse - given) <= LARGEST_MOVE_PX).all(axis=1)
+    coarse = np.where(usable[:, None], coarse, given)
+    sides = fit_sides(image, coarse, _sags(coarse, camera), family.rows[tags], inverted=inverted)
+    refined = _meeting_points(sides.origins, sides.directions)
+    good = usable & (sides.contrast >= LEAST_CONTRAST).all(axis=1)
+    good &= (sides.used >= 0.5).all(axis=1)
+    # Not a number is no small move either.
+    good &= (np.abs(refined - given) <= LARGEST_MOVE_PX).all(axis=1)
+    return RefinedCorners(_pairs(refined).reshape(-1, 4, 2), np.asarray(good), sides)
+
+
+UNIT_SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+def _coarse_corners(
+    image: GreyImage, corners: Points, modules: int, *, inverted: bool
 ) -> tuple[Points, NDArray[np.bool_]]:
-    """Edge points (P, N, 4) on the sides of tags `corners` (N, 4), and which of them are clear."""
+    """Corners to some tenths of a pixel, and which tags (N,) show enough of all sides."""
     side = corners[:, NEXT] - corners
     length = np.maximum(np.abs(side), 1e-6)
     # Clockwise in an image with y down: this normal points out of the tag, from black to white.
     normal = -1j * side / length
-    reach = np.minimum(half_width, HALF_WIDTH_MODULES / MODULES * length.min(axis=1))
+    reach = np.clip(REACH_MODULES / modules * length.min(axis=1), 1.5, REACH_PX)
     outwards = reach[:, None] * normal
-    steps = round(half_width / STEP_PX)
-    offsets = np.arange(-steps, steps + 1) / steps
-    centres = corners + side * SHARES[:, None, None]
+    offsets = np.arange(-STEPS, STEPS + 1) / STEPS
+    centres = corners + side * np.linspace(*SIDE_SHARE, PROFILES)[:, None, None]
     rise = _rises(image, centres, outwards, offsets)
+    if inverted:
+        rise = -rise
     strongest = rise.max(axis=0)
     # Noise and neighbouring edges are weaker than the side itself, or fall instead of rising.
     rise *= rise > 0.2 * strongest
@@ -105,28 +145,64 @@ def _edge_points(
     between = (offsets[1:] + offsets[:-1]) / 2
     total, moment = np.array([np.ones_like(between), between], dtype=np.float32) @ power
     shift = (moment / np.maximum(total, 1e-9)).reshape(centres.shape)
-    return centres + shift * outwards, (strongest >= LEAST_GRADIENT).reshape(centres.shape)
+    clear = (strongest >= LEAST_RISE).reshape(centres.shape)
+    enough = (np.count_nonzero(clear, axis=0) >= PROFILES // 2).all(axis=1)
+    return _meeting_points(*_lines(centres + shift * outwards, clear)), np.asarray(enough)
 
 
-def _enough(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tags (N,) of whose sides at least half the edge points are clear."""
-    return np.asarray((np.count_nonzero(clear, axis=0) >= PROFILES // 2).all(axis=1))
+def _sags(corners: Points, camera: Camera | None) -> FloatArray:
+    """How far (N, 4) the lens bends the middle of each side outwards from its chord, pixels."""
+    if camera is None:
+        return np.zeros(corners.shape)
+    rays = _points(camera.undistort(_pairs(corners))).reshape(-1, 4)
+    middles = _pairs((rays + rays[:, NEXT]) / 2)
+    seen = _points(camera.project(np.column_stack([middles, np.ones(len(middles))])))
+    chords = corners[:, NEXT] - corners
+    across = (chords.conjugate() * (seen.reshape(-1, 4) - corners)).imag
+    return np.asarray(-across / np.maximum(np.abs(chords), 1e-6))
+
+
+def shifted_sides(
+    image: GreyImage,
+    corners: FloatArray,
+    reach: int,
+    profiles: int,
+    side_share: tuple[float, float],
+    *,
+    inverted: bool = False,
+) -> FloatArray:
+    """Corners (N, 4, 2) after each side was moved to where it is, up to `reach` pixels away.
+
+    All profiles of a side decide together: the rise of the side is in every one of them, that of
+    the modules and of what lies around the tag in some. Good to about a pixel.
+    """
+    given = _points(corners)
+    side = given[:, NEXT] - given
+    normal = -1j * side / np.maximum(np.abs(side), 1e-6)
+    offsets = np.arange(-reach, reach + 1)
+    centres = given + side * np.linspace(*side_share, profiles)[:, None, None]
+    rise = _rises(image, centres, normal, offsets).reshape(2 * reach, profiles, -1)
+    mean = rise.sum(axis=1) * (-1 if inverted else 1)
+    place = mean.argmax(axis=0)
+    moved = given + (place.reshape(side.shape) + 0.5 - reach) * normal
+    return _pairs(_meeting_points(moved, side)).reshape(corners.shape)
+
+
+def sampled(image: GreyImage, pixels: FloatArray) -> NDArray[np.float32]:
+    """Grey levels (...) at `pixels` (..., 2), bilinear; outside the border is continued."""
+    # OpenCV's maps have at most 32767 columns: that many profiles, or hundreds of tags.
+    maps = np.ascontiguousarray(np.moveaxis(pixels, -1, 0), dtype=np.float32)
+    maps = maps.reshape(2, len(pixels), -1)
+    values = cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return values.reshape(pixels.shape[:-1]).astype(np.float32)
 
 
 def _rises(
     image: GreyImage, centres: Points, outwards: Points, offsets: FloatArray
 ) -> NDArray[np.float32]:
-    """Rise of grey level from each offset to the next, (offsets - 1, profiles).
-
-    Bilinear; outside of the image its border is continued.
-    """
-    across = (outwards * offsets[:, None, None]).astype(np.complex64)
-    samples = centres.astype(np.complex64) + across[:, None]
-    # OpenCV's maps have at most 32767 columns: that many profiles, or 511 tags.
-    samples = samples.reshape(len(offsets), -1)
-    x, y = np.ascontiguousarray(samples.real), np.ascontiguousarray(samples.imag)
-    values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    levels = values.astype(np.float32)
+    """Rise of grey level from each offset to the next, (offsets - 1, profiles)."""
+    across = outwards * offsets[:, None, None]
+    levels = sampled(image, _pairs(centres + across[:, None]).reshape(len(offsets), -1, 2))
     return np.asarray(levels[1:] - levels[:-1])
 
 

@@ -14,24 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracking.tag_families import DICTIONARIES, family_name
+from tracking.tag_families import TagFamilyError as TagFamilyError
+
 FloatArray = NDArray[np.float64]
 GreyImage = NDArray[np.uint8]
 
-DICTIONARIES = {
-    "16h5": cv2.aruco.DICT_APRILTAG_16h5,
-    "25h9": cv2.aruco.DICT_APRILTAG_25h9,
-    "36h10": cv2.aruco.DICT_APRILTAG_36h10,
-    "36h11": cv2.aruco.DICT_APRILTAG_36h11,
-    "mip_36h12": cv2.aruco.DICT_ARUCO_MIP_36h12,
-}
-"""Tag family, as body files name it, to OpenCV's dictionary."""
-
 SMALLEST_PERIMETER = 60.0
 """Perimeter below which a tag is not worth reading, pixels."""
-
-
-class TagFamilyError(ValueError):
-    """A tag family that the detector does not know."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,14 +70,18 @@ class TagDetector:
     ------
     TagFamilyError
         If the family is unknown.
+
+    Parameters
+    ----------
+    family
+        Its name in any spelling of :func:`tracking.tag_families.family_name`.
+    inverted
+        Whether the tags are printed white on black; others are not found then.
     """
 
-    def __init__(self, family: str) -> None:
-        if family not in DICTIONARIES:
-            raise TagFamilyError(
-                f"Tag family '{family}' is not known. Use one of {', '.join(DICTIONARIES)}."
-            )
-        self.family = family
+    def __init__(self, family: str, *, inverted: bool = False) -> None:
+        self.family = family_name(family)
+        self.inverted = inverted
         # For the whole process: on regions as small as bodies OpenCV's pool of threads costs
         # twice the computing that it saves in waiting, and takes it from drawing and decoding.
         cv2.setNumThreads(1)
@@ -97,7 +91,7 @@ class TagDetector:
         self._parameters.adaptiveThreshWinSizeMin = 13
         self._parameters.adaptiveThreshWinSizeMax = 13
         self._detector = cv2.aruco.ArucoDetector(
-            cv2.aruco.getPredefinedDictionary(DICTIONARIES[family]), self._parameters
+            cv2.aruco.getPredefinedDictionary(DICTIONARIES[self.family]), self._parameters
         )
 
     def detect(
@@ -132,7 +126,9 @@ class TagDetector:
             return []
         self._parameters.minMarkerPerimeterRate = SMALLEST_PERIMETER / max(image.shape)
         self._detector.setDetectorParameters(self._parameters)
-        quads, tags, _ = self._detector.detectMarkers(np.ascontiguousarray(image))
+        quads, tags, _ = self._detector.detectMarkers(
+            np.subtract(255, image) if self.inverted else np.ascontiguousarray(image)
+        )
         if not quads:
             return []
         offset = np.array([left, top], dtype=np.float64)
