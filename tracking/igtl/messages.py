@@ -194,8 +194,9 @@ def unpack_body(header: Header, body: bytes) -> Message:
     """
     if len(body) != header.body_bytes or crc64(body) != header.crc:
         raise IgtlFormatError(f"a {header.type_name} message came damaged: its check sum is wrong")
-    content, metadata, message_id = body, {}, 0
-    if header.version >= 2:
+    if header.version == 1:
+        content, metadata, message_id = body, dict[str, str](), 0
+    else:
         content, metadata, message_id = _split_extended(header, body)
     return Message(
         device=header.device,
