@@ -131,6 +131,57 @@ def report(
 
 
 @command_line.command
+def markers(
+    out: Path,
+    *,
+    kinds: Annotated[
+        str | None,
+        Parameter(name="--for", help="Of head,coil,pointer,puck,sticker,board; all if none."),
+    ] = None,
+    paper: Annotated[Literal["a4", "letter", "a3"], Parameter(help="Paper.")] = "a4",
+    family: Annotated[
+        Literal["36h11", "mip_36h12"], Parameter(help="Tag family of the bodies.")
+    ] = "36h11",
+    tag_size: Annotated[float | None, Parameter(help="Side of a body's tags, mm.")] = None,
+    gap: Annotated[float | None, Parameter(help="White between a body's tags, mm.")] = None,
+    bend: Annotated[float, Parameter(help="Fold angle of bent plates, degrees.")] = 35.0,
+    backing: Annotated[float, Parameter(help="Thickness of the finished puck, mm.")] = 3.0,
+    first_tag: Annotated[
+        int | None, Parameter(help="Id of the first tag; the sheets' own ids if none.")
+    ] = None,
+    square: Annotated[float, Parameter(help="Side of the board's squares, mm.")] = 25.0,
+    measured_scale: Annotated[
+        str | None,
+        Parameter(help="What the rulers measured on the print, X,Y: writes its body files only."),
+    ] = None,
+    force: Annotated[bool, Parameter(negative="", help="Replace files that are there.")] = False,
+    json: Json = False,
+) -> int:
+    """Write printable marker sheets at true scale into OUT.pdf, and body files into OUT/."""
+    from app.commands.markers import run_markers
+    from tracking.sheets.catalogue import SheetOptions
+
+    options = SheetOptions(
+        paper=paper,
+        family=family,
+        tag_size=tag_size,
+        gap=gap,
+        bend_deg=bend,
+        backing=backing,
+        first_tag=first_tag,
+        square=square,
+    )
+    return run_markers(
+        out,
+        kinds=kinds,
+        options=options,
+        measured_scale=measured_scale,
+        force=force,
+        as_json=json,
+    )
+
+
+@command_line.command
 def doctor(*, json: Json = False) -> int:
     """Check this machine: graphics, cameras, disk, clock, resources; say what to do."""
     from app.commands.doctor import run_doctor

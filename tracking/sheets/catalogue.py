@@ -36,6 +36,7 @@ FIRST_TAGS = {"head": 0, "coil": 6, "pointer": 12, "puck": 18, "sticker": 22}
 TAG_COUNTS = {"head": 6, "coil": 6, "pointer": 6, "puck": 4, "sticker": 2}
 TAG_SIZES = {"head": 36.0, "coil": 36.0, "pointer": 36.0, "puck": 30.0, "sticker": 24.0}
 GAPS = {"head": 4.0, "coil": 4.0, "pointer": 4.0, "puck": 16.0, "sticker": 6.0}
+BOARD_SQUARES = ((15, 10), (10, 7))
 """Sizes and gaps in mm; ids as :mod:`tracking.bodies` has them. No id is used twice."""
 
 TITLES = {
@@ -204,9 +205,17 @@ def _board(options: SheetOptions) -> Sheet:
 
 
 def _board_of(paper: Paper, square: float) -> Sheet:
+    """Lay out the largest board that fits of those that are printed."""
     if not 5.0 <= square <= 60.0:
         raise SheetError(f"Squares of {square:g} mm suit no camera. Use --square 5 to 60.")
-    board = Board(square=square)
+    large, small = (Board(columns=x, rows=y, square=square) for x, y in BOARD_SQUARES)
+    try:
+        return _sheet_of_board(paper, large)
+    except TooLargeError:
+        return _sheet_of_board(paper, small)
+
+
+def _sheet_of_board(paper: Paper, board: Board) -> Sheet:
     subtitle = (
         f"{board.columns} x {board.rows} squares of {board.square:g} mm · "
         f"markers of {board.marker:g} mm · {board.dictionary}"

@@ -1,7 +1,7 @@
 """From the printed page to the body: fold it along its fold lines, as its print was measured.
 
-In: a sheet and what its two rulers measured. Out: the body and its file, or the board. Also tells
-from a measured body at what scale its sheet was printed. Lengths are mm.
+In: a sheet and what its two rulers measured. Out: the body and its file, or the board. Lengths are
+mm.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def printed_board(sheet: Sheet, scale: PrintScale = TRUE_SCALE) -> Board:
     if abs(scale.x_percent - scale.y_percent) > BOARD_STRETCH:
         raise SheetError(
             f"The board's print is stretched ({scale.x_percent:g} % by {scale.y_percent:g} %), so "
-            "that its squares are not square. Print it on another printer."
+            "that its squares are not square. Print it on another printer, and name the other sheets "
+            "with --for."
         )
     board = sheet.board.board
     return board.model_copy(update={"square": round(board.square * float(scale.factors.mean()), 4)})
