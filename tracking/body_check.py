@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracking.bodies import BodyError, MarkerBody
-from tracking.detection import DICTIONARIES
+from tracking.tag_families import DICTIONARIES
 
 FloatArray = NDArray[np.float64]
 

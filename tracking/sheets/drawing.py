@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from reportlab.pdfgen.canvas import Canvas
 
-from tracking.detection import DICTIONARIES
 from tracking.sheets.page import BOLD_FONT, FONT, MM_PT
 from tracking.sheets.sheet import (
     MODULES,
@@ -28,6 +27,7 @@ from tracking.sheets.sheet import (
     Ruler,
     Sheet,
 )
+from tracking.tag_families import DICTIONARIES
 
 Rectangle = tuple[float, float, float, float]
 """Left, top, width, height in mm."""

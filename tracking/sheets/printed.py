@@ -125,8 +125,8 @@ def printed_board(sheet: Sheet, scale: PrintScale = TRUE_SCALE) -> Board:
     if abs(scale.x_percent - scale.y_percent) > BOARD_STRETCH:
         raise SheetError(
             f"The board's print is stretched ({scale.x_percent:g} % by {scale.y_percent:g} %), so "
-            "that its squares are not square. Print it on another printer, and name the other sheets "
-            "with --for."
+            "that its squares are not square. Print it on another printer, and choose the other "
+            "sheets with --for."
         )
     board = sheet.board.board
     return board.model_copy(update={"square": round(board.square * float(scale.factors.mean()), 4)})
