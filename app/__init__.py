@@ -3,3 +3,6 @@
 Joins ``tracking`` and ``render``. Each room holds its plain logic, which knows no Qt, and its
 ``*_panel.py``, which shows that logic and decides nothing.
 """
+
+# Sets what OpenCV reads when it is loaded, which some modules of this package do first.
+import tracking as _tracking  # noqa: F401

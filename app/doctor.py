@@ -146,7 +146,7 @@ def check_display() -> Check:
 
 
 def check_cameras() -> Check:
-    """Look for cameras that answer."""
+    """Look for cameras."""
     name = "Cameras"
     try:
         devices = run_probe("cameras")["devices"]
@@ -161,10 +161,10 @@ def check_cameras() -> Check:
         return Check(
             name,
             "warning",
-            "None answers",
+            "None found",
             "Plug in a camera and allow its use; a recorded feed needs none.",
         )
-    return Check(name, "ok", "Number " + ", ".join(str(device) for device in devices))
+    return Check(name, "ok", ", ".join(devices))
 
 
 def check_disk(folder: Path) -> Check:

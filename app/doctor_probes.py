@@ -126,10 +126,10 @@ def qt() -> Findings:
 
 
 def cameras() -> Findings:
-    """Ask each camera number in turn for an answer; gives those that do."""
-    from tracking.live_camera import list_cameras
+    """List the cameras by name, without opening them."""
+    from tracking.devices import list_devices
 
-    return {"devices": list_cameras()}
+    return {"devices": [device.name for device in list_devices()]}
 
 
 PROBES: dict[str, Callable[[], Findings]] = {"graphics": graphics, "qt": qt, "cameras": cameras}

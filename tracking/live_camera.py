@@ -1,165 +1,296 @@
-"""A camera attached to this machine, or a network stream, as a source of frames.
+"""A live camera as a source of frames that survives what happens to cameras.
 
-In: a device number or address and the calibration. Out: grey frames stamped at capture.
+In: how to open it, and its calibration. Out: grey frames stamped at capture, for as long as it is
+there; when it is pulled out, falls silent or fails, it is looked for and opened anew by itself,
+and its :class:`CameraState` says so in words.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracking.calibration.result import DeviceSettings
 from tracking.cameras import Camera
-from tracking.frames import Frame, FrameSourceError
-from tracking.video_file import grey
+from tracking.device_stream import open_device
+from tracking.frames import Frame
+from tracking.image_stream import Image, ImageStream, StreamFault
+from tracking.network_camera import MjpegStream
+from tracking.picture_watch import PictureWatch
+from tracking.rtsp_camera import RtspStream
+from tracking.setups import SetupCamera
 
-HIGHEST_DEVICE = 7
-
-
-class Capture(Protocol):
-    """What is used of ``cv2.VideoCapture``."""
-
-    def isOpened(self) -> bool:
-        """Whether the device answers."""
-        ...
-
-    def set(self, propId: int, value: float) -> bool:
-        """Ask for a setting."""
-        ...
-
-    def grab(self) -> bool:
-        """Wait for the next image."""
-        ...
-
-    def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
-        """Decode the image that was grabbed."""
-        ...
-
-    def release(self) -> None:
-        """Let the device go."""
-        ...
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
+"""Pauses between attempts to open it; the last one from then on."""
+RATE_FRAMES = 31
+DAMAGED_SHOWN_NS = 3_000_000_000
+"""How long a damaged picture is spoken of."""
 
 
-def open_capture(device: int | str) -> Capture:
-    """Open `device` with OpenCV's own choice of backend."""
-    return cv2.VideoCapture(device)  # type: ignore[return-value]
+class Connection(StrEnum):
+    """Whether the camera is there."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    ABSENT = "not there"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """How a camera is doing, at one moment.
+
+    Attributes
+    ----------
+    camera
+        Its name.
+    connection
+        Whether it is there.
+    since_ns
+        Since when it is in this connection, ``time.monotonic_ns()``.
+    sentence
+        Why it is not there, and what to do; empty while it is connected.
+    warnings
+        What is wrong with its pictures, or is not set as it should be.
+    last_frame_ns
+        Time of its newest frame; None before the first.
+    frames, damaged, reconnections
+        Counts since it was opened first.
+    frames_per_s
+        As they come; None while too few have come to tell.
+    settings
+        As read back from it; None if it does not tell.
+    """
+
+    camera: str
+    connection: Connection
+    since_ns: int
+    sentence: str = ""
+    warnings: tuple[str, ...] = ()
+    last_frame_ns: int | None = None
+    frames: int = 0
+    damaged: int = 0
+    reconnections: int = 0
+    frames_per_s: float | None = None
+    settings: DeviceSettings | None = None
 
 
 class LiveCamera:
-    """Frames of a camera: a :class:`~tracking.frames.FrameSource`.
+    """Frames of a camera: a :class:`~tracking.frames.FrameSource` that ends only when closed.
 
     Parameters
     ----------
-    device
-        Number of the camera on this machine, or a path or address that OpenCV can open.
     camera
-        Its calibration; the camera is asked for this image size and must give it.
-    frames_per_s
-        Asked for; cameras may give less.
-    opener
-        How to open the device.
-
-    Raises
-    ------
-    FrameSourceError
-        If there is no such camera.
+        Its calibration; images of another size are not passed on.
+    open_stream
+        Finds and opens it; called anew whenever it was lost. May take seconds.
+    mirrored
+        Its images come mirrored and are turned back before anything else sees them.
+    back_off_s
+        Pauses between attempts to open it.
     """
 
     def __init__(
         self,
-        device: int | str,
         camera: Camera,
+        open_stream: Callable[[], ImageStream],
         *,
-        frames_per_s: float = 30.0,
-        opener: Callable[[int | str], Capture] = open_capture,
+        mirrored: bool = False,
+        back_off_s: tuple[float, ...] = BACK_OFF_S,
     ) -> None:
-        self._device = device
         self._camera = camera
-        self._sequence = 0
+        self._open_stream = open_stream
+        self._mirrored = mirrored
+        self._back_off_s = back_off_s
+        self._attempts = 0
+        self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._closed = False
-        self._capture = opener(device)
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise FrameSourceError(
-                f"Camera '{camera.name}' (device {device}) does not answer. Plug it in, close "
-                "other programs that use it, and allow this program to use cameras."
-            )
-        # Compressed images first: uncompressed, most webcams give 720p at 10 frames/s.
-        self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, camera.width)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, camera.height)
-        self._capture.set(cv2.CAP_PROP_FPS, frames_per_s)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._stream: ImageStream | None = None
+        self._watch = PictureWatch()
+        self._arrivals: deque[int] = deque(maxlen=RATE_FRAMES)
+        self._last_ns = 0
+        self._damaged_ns: int | None = None
+        self._state = CameraState(camera.name, Connection.CONNECTING, time.monotonic_ns())
 
     @property
     def camera(self) -> Camera:
         """The calibrated camera that the frames come from."""
         return self._camera
 
-    def read(self) -> Frame | None:
-        """Wait for the next frame; None once closed.
+    @property
+    def state(self) -> CameraState:
+        """How it is doing. To be read from any thread."""
+        return self._state
 
-        Raises
-        ------
-        FrameSourceError
-            If the camera is gone, or gives images of another size than it is calibrated for.
-        """
-        with self._lock:
-            if self._closed:
-                return None
-            grabbed = self._capture.grab()
-            time_ns = time.monotonic_ns()
-            retrieved, image = self._capture.retrieve() if grabbed else (False, None)
-        if not retrieved or image is None:
-            raise FrameSourceError(
-                f"Camera '{self._camera.name}' (device {self._device}) gives no more images. "
-                "Check its cable and start tracking again."
-            )
-        picture = grey(np.asarray(image, dtype=np.uint8))
-        if picture.shape != (self._camera.height, self._camera.width):
-            raise FrameSourceError(
-                f"Camera '{self._camera.name}' gives {picture.shape[1]} x {picture.shape[0]} "
-                f"pixels but is calibrated for {self._camera.width} x {self._camera.height}. "
-                "Calibrate it at the size that it gives."
-            )
-        frame = Frame(self._camera.name, self._sequence, time_ns, picture)
-        self._sequence += 1
-        return frame
+    def read(self) -> Frame | None:
+        """Wait for the next frame, however long the camera is away; None once closed."""
+        while not self._closing.is_set():
+            stream = self._stream or self._open()
+            if stream is None:
+                continue
+            try:
+                image = stream.read()
+            except StreamFault as fault:
+                self._lose(stream, fault)
+                continue
+            frame = self._frame(image)
+            if frame is not None:
+                return frame
+        return None
 
     def close(self) -> None:
-        """Release the device. Safe to call twice and from another thread."""
+        """Let the camera go. Safe to call twice and from another thread."""
+        self._closing.set()
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._capture.release()
+            stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+        self._change(connection=Connection.CLOSED, since_ns=time.monotonic_ns(), sentence="")
+
+    def _open(self) -> ImageStream | None:
+        """Open the camera, or pause after a vain attempt."""
+        try:
+            stream = self._open_stream()
+        except StreamFault as fault:
+            self._say_gone(fault)
+            pause_s = self._back_off_s[min(self._attempts, len(self._back_off_s) - 1)]
+            self._attempts += 1
+            self._closing.wait(pause_s)
+            return None
+        with self._lock:
+            if not self._closing.is_set():
+                self._stream = stream
+                return stream
+        stream.close()
+        return None
+
+    def _lose(self, stream: ImageStream, fault: StreamFault) -> None:
+        with self._lock:
+            self._stream = None
+        stream.close()
+        if not self._closing.is_set():
+            self._arrivals.clear()
+            self._say_gone(fault)
+            # A camera that opens, but then gives nothing, is not asked without pause either.
+            self._closing.wait(self._back_off_s[min(self._attempts, len(self._back_off_s) - 1)])
+            self._attempts += 1
+
+    def _say_gone(self, fault: StreamFault) -> None:
+        connection = Connection.ABSENT if fault.absent else Connection.RECONNECTING
+        now_ns = time.monotonic_ns()
+        was_gone = self._state.connection in (Connection.ABSENT, Connection.RECONNECTING)
+        self._change(
+            connection=connection,
+            since_ns=self._state.since_ns if was_gone else now_ns,
+            sentence=str(fault),
+            warnings=(),
+            frames_per_s=None,
+        )
+
+    def _frame(self, image: Image | None) -> Frame | None:
+        """Make a frame of what came, and take note of how the camera is doing."""
+        now_ns = time.monotonic_ns()
+        size_fits = image is not None and image.pixels.shape == (
+            self._camera.height,
+            self._camera.width,
+        )
+        if image is None or not size_fits:
+            self._damaged_ns = now_ns
+            words = () if image is None else (_wrong_size(self._camera, image.pixels),)
+            self._note(now_ns, (*words, *self._standing()), damaged=self._state.damaged + 1)
+            return None
+        self._attempts = 0
+        pixels = cv2.flip(image.pixels, 1) if self._mirrored else image.pixels
+        time_ns = max(self._last_ns + 1, self._capture_time(image))
+        self._last_ns = time_ns
+        self._arrivals.append(image.host_ns)
+        sequence = self._state.frames
+        warnings = (*self._watch.look(image.pixels, time_ns), *self._standing(now_ns))
+        self._note(now_ns, warnings, frames=sequence + 1, last_frame_ns=time_ns)
+        return Frame(self._camera.name, sequence, time_ns, np.asarray(pixels, dtype=np.uint8))
+
+    def _capture_time(self, image: Image) -> int:
+        return image.host_ns if image.captured_ns is None else image.captured_ns
+
+    def _standing(self, now_ns: int | None = None) -> tuple[str, ...]:
+        """Give what was to be said of the stream itself, and of damage a moment ago."""
+        stream = self._stream
+        notes = () if stream is None else stream.notes
+        recent = (
+            now_ns is not None
+            and self._damaged_ns is not None
+            and now_ns - self._damaged_ns < DAMAGED_SHOWN_NS
+        )
+        return ("Damaged pictures come in and are left out.", *notes) if recent else notes
+
+    def _note(self, now_ns: int, warnings: tuple[str, ...], **counts: int) -> None:
+        state = self._state
+        fresh = state.connection is not Connection.CONNECTED
+        back = fresh and state.connection is not Connection.CONNECTING
+        stream = self._stream
+        self._change(
+            connection=Connection.CONNECTED,
+            since_ns=now_ns if fresh else state.since_ns,
+            sentence="",
+            warnings=warnings,
+            frames_per_s=self._rate(),
+            reconnections=state.reconnections + back,
+            settings=None if stream is None else stream.settings,
+            **counts,
+        )
+
+    def _rate(self) -> float | None:
+        if len(self._arrivals) < 3 or self._arrivals[-1] <= self._arrivals[0]:
+            return None
+        return (len(self._arrivals) - 1) * 1e9 / (self._arrivals[-1] - self._arrivals[0])
+
+    def _change(self, **changes: object) -> None:
+        if self._state.connection is not Connection.CLOSED:
+            self._state = replace(self._state, **changes)  # type: ignore[arg-type]
 
 
-def list_cameras(opener: Callable[[int | str], Capture] = open_capture) -> list[int]:
-    """Numbers of the cameras that answer on this machine, quietly."""
-    if sys.platform == "linux":
-        names = (path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
-        candidates = sorted(int(name) for name in names if name.isdigit())
-    else:
-        candidates = list(range(HIGHEST_DEVICE + 1))
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        return [device for device in candidates if _answers(device, opener)]
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+def open_live_camera(camera: SetupCamera) -> LiveCamera:
+    """Make the live camera of a setup; nothing is opened before its first frame is asked for.
+
+    Raises
+    ------
+    tracking.setups.SetupError
+        If it is not calibrated.
+    """
+    mirrored = camera.intrinsics is not None and camera.intrinsics.mirrored
+    return LiveCamera(camera.camera(), lambda: open_stream(camera), mirrored=mirrored)
 
 
-def _answers(device: int, opener: Callable[[int | str], Capture]) -> bool:
-    capture = opener(device)
-    try:
-        return capture.isOpened()
-    finally:
-        capture.release()
+def open_stream(camera: SetupCamera) -> ImageStream:
+    """Open the camera at its address: a network camera, or a device by its identity.
+
+    Raises
+    ------
+    StreamFault
+        If it is not there or does not open.
+    """
+    address = camera.address
+    if address.startswith(("http://", "https://")):
+        return MjpegStream(address)
+    if address.startswith(("rtsp://", "rtsps://")):
+        return RtspStream(address)
+    # A number may belong to another camera after a restart; the identity does not.
+    known = address if "@" in address or not camera.settings.device else camera.settings.device
+    return open_device(known, camera.settings)
+
+
+def _wrong_size(camera: Camera, pixels: NDArray[np.uint8]) -> str:
+    return (
+        f"Its pictures have {pixels.shape[1]} x {pixels.shape[0]} pixels but it is calibrated for "
+        f"{camera.width} x {camera.height}, so they are left out. Set its size, or calibrate it "
+        "anew."
+    )

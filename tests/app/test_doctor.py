@@ -61,8 +61,8 @@ def test_the_list_is_complete_and_every_finding_has_its_remedy(
         ("graphics", {"renderer": "card", "rate": 60.0, "drawn": 0}, "failure", "empty"),
         ("display", {"platform": "xcb", "screens": ["1920x1080"]}, "ok", "1920x1080"),
         ("display", {"platform": "offscreen", "screens": ["800x800"]}, "warning", "No display"),
-        ("cameras", {"devices": [0, 2]}, "ok", "0, 2"),
-        ("cameras", {"devices": []}, "warning", "None answers"),
+        ("cameras", {"devices": ["Webcam", "Lab camera"]}, "ok", "Webcam, Lab camera"),
+        ("cameras", {"devices": []}, "warning", "None found"),
     ],
 )
 def test_what_a_probe_found_is_judged(

@@ -1,92 +1,197 @@
-"""A live camera: stamped at capture, and lost in words."""
+"""A live camera: frames while it is there, words while it is not, and back by itself."""
 
+from __future__ import annotations
+
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import cv2
 import numpy as np
 import pytest
 
 from tests.tracking import making_feeds
-from tracking.frames import FrameSourceError
-from tracking.live_camera import LiveCamera, list_cameras
+from tracking.calibration.result import DeviceSettings, IntrinsicsValue
+from tracking.image_stream import Image, StreamFault
+from tracking.live_camera import Connection, LiveCamera, open_live_camera
+from tracking.picture_watch import BLACK_PICTURE, BRIGHT_PICTURE, FROZEN_PICTURE, PictureWatch
+from tracking.setups import SetupCamera, SetupError
 
 LEFT = making_feeds.cameras()[0]
 
 
-class FakeCapture:
-    def __init__(self, images, opened=True):
-        self.images, self.opened, self.settings, self.released = list(images), opened, {}, 0
+class Stream:
+    """A connected camera that gives `images`, then fails."""
 
-    def isOpened(self):
-        return self.opened
+    def __init__(self, images, notes=(), fault="Pulled out."):
+        self.images, self.notes, self.fault = list(images), notes, fault
+        self.settings = DeviceSettings(device="here", width=640, height=480)
+        self.closed = 0
 
-    def set(self, propId, value):
-        self.settings[propId] = value
-        return True
+    def read(self):
+        if not self.images:
+            raise StreamFault(self.fault)
+        made = self.images.pop(0)
+        return made() if callable(made) else made
 
-    def grab(self):
-        return bool(self.images)
-
-    def retrieve(self):
-        return True, self.images.pop(0)
-
-    def release(self):
-        self.released += 1
+    def close(self):
+        self.closed += 1
 
 
-def _live(capture, **settings):
-    return LiveCamera(0, LEFT, opener=lambda device: capture, **settings)
+def picture(level=100, size=(480, 640), **times):
+    rng = np.random.default_rng(level)
+    pixels = np.clip(rng.normal(level, 9, size), 0, 255).astype(np.uint8)
+    return Image(pixels, host_ns=time.monotonic_ns(), **times)
 
 
-def test_frames_are_grey_stamped_at_capture_and_counted():
-    capture = FakeCapture([np.full((480, 640, 3), level, np.uint8) for level in (10, 20)])
-    live = _live(capture, frames_per_s=60)
-    before = time.monotonic_ns()
-    frames = [live.read(), live.read()]
-    assert before <= frames[0].time_ns <= frames[1].time_ns <= time.monotonic_ns()
-    assert [frame.sequence for frame in frames] == [0, 1]
-    assert [int(frame.image.mean()) for frame in frames] == [10, 20]
-    assert frames[0].image.shape == (480, 640)
-    assert capture.settings[cv2.CAP_PROP_FRAME_WIDTH] == 640
-    assert capture.settings[cv2.CAP_PROP_FPS] == 60
-    assert capture.settings[cv2.CAP_PROP_BUFFERSIZE] == 1
+def live(*streams, **settings):
+    """Make a camera that finds the given streams, or faults, one after another."""
+    waiting = list(streams)
+
+    def open_stream():
+        found = waiting.pop(0) if waiting else StreamFault("It is not there.", absent=True)
+        if isinstance(found, StreamFault):
+            raise found
+        return found
+
+    return LiveCamera(LEFT, open_stream, back_off_s=(0.0, 0.01), **settings)
 
 
-def test_no_camera_says_what_to_do():
-    capture = FakeCapture([], opened=False)
-    with pytest.raises(FrameSourceError, match=r"'left' \(device 0\) does not answer\. Plug it in"):
-        _live(capture)
-    assert capture.released == 1
+@contextmanager
+def reading(camera) -> Iterator[list]:
+    """Read `camera` in a thread of its own, as the pipeline does."""
+    frames = []
+
+    def run():
+        while (frame := camera.read()) is not None:
+            frames.append(frame)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield frames
+    finally:
+        camera.close()
+        thread.join()
 
 
-def test_a_camera_that_goes_says_so():
-    live = _live(FakeCapture([]))
-    with pytest.raises(FrameSourceError, match=r"gives no more images\. Check its cable"):
-        live.read()
+def until(condition, patience_s=10.0):
+    end = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < end, "it never came to be so"
+        time.sleep(0.002)
 
 
-def test_another_size_than_calibrated_is_refused():
-    live = _live(FakeCapture([np.zeros((720, 1280, 3), np.uint8)]))
-    with pytest.raises(FrameSourceError, match="1280 x 720 pixels but is calibrated for 640 x 480"):
-        live.read()
+def test_frames_are_counted_stamped_and_go_on_after_the_camera_was_away():
+    first = Stream([picture(100), picture(101)])
+    away = StreamFault("It is not there.", absent=True)
+    camera = live(first, away, away, Stream([picture(102)]))
+    with reading(camera) as frames:
+        until(lambda: len(frames) == 3)
+        assert [frame.sequence for frame in frames] == [0, 1, 2]
+        assert first.closed == 1
+        assert frames[0].time_ns < frames[1].time_ns < frames[2].time_ns
+        until(lambda: camera.state.connection is Connection.ABSENT)
+        assert camera.state.reconnections == 1
+        assert camera.state.sentence == "It is not there."
+        assert camera.state.last_frame_ns == frames[2].time_ns
+    assert camera.state.connection is Connection.CLOSED
 
 
-def test_closing_twice_releases_once_and_ends():
-    capture = FakeCapture([np.zeros((480, 640), np.uint8)])
-    live = _live(capture)
-    live.close()
-    live.close()
-    assert capture.released == 1
-    assert live.read() is None
+def test_while_it_is_away_the_state_says_since_when():
+    camera = live(Stream([picture()]))
+    with reading(camera) as frames:
+        until(lambda: frames and camera.state.connection is Connection.ABSENT)
+        since = camera.state.since_ns
+        assert frames[0].time_ns < since
+        time.sleep(0.05)
+        assert camera.state.since_ns == since, "a vain attempt is no new absence"
 
 
-def test_a_video_stands_in_for_a_device(whole_feed):
-    live = LiveCamera(str(whole_feed / "left.mp4"), LEFT)
-    assert live.read().image.shape == (480, 640)
-    live.close()
+def test_closing_ends_a_read_that_waits_for_the_camera():
+    camera = LiveCamera(LEFT, lambda: Stream([]), back_off_s=(60.0,))
+    with reading(camera):
+        until(lambda: camera.state.connection is Connection.RECONNECTING)
+        camera.close()
+        camera.close()
 
 
-def test_listing_leaves_out_what_does_not_answer(monkeypatch):
-    monkeypatch.setattr("sys.platform", "win32")
-    found = list_cameras(lambda device: FakeCapture([], opened=device in (1, 3)))
-    assert found == [1, 3]
+def test_a_mirrored_camera_is_turned_back():
+    image = picture()
+    camera = live(Stream([image]), mirrored=True)
+    assert np.array_equal(camera.read().image, image.pixels[:, ::-1])
+    camera.close()
+
+
+def test_the_drivers_time_of_capture_is_the_frames():
+    image = picture(captured_ns=time.monotonic_ns() - 30_000_000)
+    camera = live(Stream([image, image]))
+    assert camera.read().time_ns == image.captured_ns
+    assert camera.read().time_ns == image.captured_ns + 1, "times must not stand still"
+    camera.close()
+
+
+def test_another_size_is_left_out_and_named_and_the_next_is_taken():
+    camera = live(Stream([picture(size=(720, 1280)), None, picture(77)], notes=("Note.",)))
+    frame = camera.read()
+    assert int(frame.image.mean()) == pytest.approx(77, abs=1)
+    assert camera.state.damaged == 2
+    assert camera.state.warnings == ("Damaged pictures come in and are left out.", "Note.")
+    camera.close()
+
+
+def test_a_lasting_wrong_size_is_said_with_both_sizes():
+    camera = live(Stream([picture(size=(720, 1280))]))
+    said = []
+    camera._change = lambda **changes: said.append(changes)
+    thread = threading.Thread(target=camera.read)
+    thread.start()
+    until(lambda: len(said) > 1)
+    camera.close()
+    thread.join()
+    assert "1280 x 720 pixels but it is calibrated for 640 x 480" in said[0]["warnings"][0]
+
+
+def test_the_rate_is_that_of_the_arrivals():
+    images = [Image(picture(k).pixels, host_ns=k * 20_000_000) for k in range(1, 12)]
+    camera = live(Stream(images))
+    for _ in images:
+        camera.read()
+    assert camera.state.frames_per_s == pytest.approx(50)
+    camera.close()
+
+
+def test_pictures_that_show_nothing_are_named():
+    def words(pictures):
+        watch = PictureWatch()
+        return [watch.look(one, k * 300_000_000) for k, one in enumerate(pictures, start=1)][-1]
+
+    rng = np.random.default_rng(0)
+    lively = [rng.integers(60, 180, (480, 640), np.uint8) for _ in range(6)]
+    assert words(lively) == ()
+    assert words([np.full((480, 640), 3, np.uint8)] * 6) == (BLACK_PICTURE,)
+    bright = lively[0].copy()
+    bright[:200] = 255
+    assert words([bright]) == (BRIGHT_PICTURE,)
+    assert words(lively[:1] * 3) == ()
+    assert words(lively[:1] * 6) == (FROZEN_PICTURE,)
+
+
+def test_a_camera_of_a_setup_must_be_calibrated_and_opens_only_when_read():
+    settings = DeviceSettings(device="046d:0825@nowhere", width=640, height=480)
+    bare = SetupCamera(name="left", address="0", settings=settings)
+    with pytest.raises(SetupError, match="not calibrated"):
+        open_live_camera(bare)
+    nothing = ((0.0, 0.0, 0.0),) * 3
+    value = IntrinsicsValue(
+        matrix=LEFT.matrix.tolist(),
+        distortion=[0.0] * 5,
+        matrix_sigma=nothing,
+        distortion_sigma=[0.0] * 5,
+        mirrored=True,
+    )
+    camera = open_live_camera(bare.model_copy(update={"intrinsics": value}))
+    assert camera.state.connection is Connection.CONNECTING
+    with reading(camera):
+        until(lambda: camera.state.connection is Connection.ABSENT)
+        assert "046d:0825@nowhere is not there" in camera.state.sentence
