@@ -11,7 +11,7 @@ passed on as they came: whether a matrix is a pose is judged by :mod:`tracking.f
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -364,7 +364,7 @@ def _read_text(content: bytes) -> Text:
     return Text(content[4 : 4 + length].decode("utf-8", "replace"))
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[bytes], Content]] = {
     "TRANSFORM": _read_transform,
     "POSITION": _read_position,
     "QTRANS": _read_position,
