@@ -39,8 +39,8 @@ HARD = Light(psf=1.2, noise=6.0, jpeg=85)
 
 
 def exposed(scene, light, rng):
-    """Grey levels (height, width) uint8 of `scene`, float32 mean radiance of each pixel."""
-    image = scene if light.psf <= 0 else cv2.GaussianBlur(scene, (0, 0), light.psf)
+    """Grey levels (height, width) uint8 of what the lens throws on each pixel, float32."""
+    image = scene
     if light.uneven:
         image = image * _brightness(image.shape, light.uneven, rng)
     image = image + light.noise * rng.standard_normal(image.shape, dtype=np.float32)

@@ -1,9 +1,10 @@
 """Pictures of marker bodies as one camera sees them, exact to about a hundredth of a pixel.
 
 Rays come from undistorted pixels, meet the plane of each tag, and read the printed module there.
-A pixel whose footprint lies in one module has that module's grey; each other pixel is the mean of
-`SAMPLES` rays, placed as a rank-1 lattice: an edge in any direction is resolved to 1 / SAMPLES of
-a pixel, where a square grid of as many would resolve one along its rows to 1 / sqrt(SAMPLES).
+Pixels are drawn in parts, which the lens blurs before a pixel gathers them. A part that lies in one
+module has that module's grey; each other is the mean of `SAMPLES` rays, placed as a rank-1 lattice:
+an edge in any direction is resolved to 1 / SAMPLES of a part, where a square grid of as many rays
+would resolve one along its rows to 1 / sqrt(SAMPLES).
 """
 
 from __future__ import annotations
@@ -20,10 +21,18 @@ from tests.rendered.light import GOOD, Light, clutter, exposed
 from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
 
-SAMPLES = 34
-_INDEX = np.arange(SAMPLES) + 0.5
-LATTICE = np.stack([_INDEX / SAMPLES, (_INDEX * 21 / SAMPLES) % 1.0]) - 0.5
-"""(2, SAMPLES) places within a pixel: Fibonacci's lattice of 34 points."""
+FINE = 3
+"""Parts of a pixel, each way, of what is drawn before the lens blurs it. Blurring whole pixels
+instead would leave steps in each edge that no lens makes."""
+
+SAMPLES = 13
+_INDEX = np.arange(SAMPLES)
+LATTICE = ((np.stack([_INDEX, (_INDEX * 8) % SAMPLES]) + 0.5) / SAMPLES - 0.5).astype(np.float32)
+"""(2, SAMPLES) places within a part of a pixel: Fibonacci's lattice of 13 points."""
+
+EDGE_PX = 12
+NEAREST = 10.0
+"""Border drawn finely around bodies, px; what is nearer to the camera is not drawn, mm."""
 
 NODE_PX = 8
 """Distance of the pixels that are undistorted exactly; a spline runs through them."""
@@ -100,42 +109,86 @@ class Renderer:
         margin
             Pixels around the bodies.
         """
-        camera = self.camera
-        points = [
-            camera.camera_from_world.apply(pose.apply(corners))
-            for name, moved in poses.items()
-            for pose in _moments(moved)
-            for corners in self._bodies[name].corners.values()
-        ]
-        seen = np.concatenate(points)
-        if seen[:, 2].min() <= 10:
+        window = self._window(poses, margin)
+        if window is None:
             return None
-        pixels = camera.project(seen)
-        left, top = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - margin, 0)
-        limit = [camera.width, camera.height]
-        right, bottom = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + margin + 1, limit)
-        if right - left < 2 * margin or bottom - top < 2 * margin:
-            return None
-        window = (int(left), int(top), int(right), int(bottom))
         image = self._draw(poses, light, seed, window, hidden, covers)
-        return Crop(image, _shifted(camera, *window), window[0], window[1])
+        return Crop(image, _shifted(self.camera, *window), window[0], window[1])
 
     def _draw(self, poses, light, seed, window, hidden, covers):
         rng = np.random.default_rng(seed)
         left, top, right, bottom = window
         x, y = rng.integers(0, 400), rng.integers(0, 300)
-        behind = self._clutter[y + top : y + bottom, x + left : x + right]
+        scene = self._clutter[y + top : y + bottom, x + left : x + right].copy()
+        for part in self._windows(poses, window):
+            rows = slice(part[1] - top, part[3] - top)
+            columns = slice(part[0] - left, part[2] - left)
+            scene[rows, columns] = self._optics(
+                scene[rows, columns], poses, light, part, hidden, covers
+            )
+        return exposed(scene, light, rng)
+
+    def _windows(self, poses, window):
+        """Parts of `window` with bodies in them; parts that touch are one."""
+        parts = []
+        for name, moved in poses.items():
+            part = self._window({name: moved}, EDGE_PX)
+            if part is None:
+                continue
+            part = (*np.maximum(part[:2], window[:2]), *np.minimum(part[2:], window[2:]))
+            if part[0] >= part[2] or part[1] >= part[3]:
+                continue
+            touching = [one for one in parts if _touch(one, part)]
+            parts = [one for one in parts if one not in touching]
+            for one in touching:
+                part = (*np.minimum(one[:2], part[:2]), *np.maximum(one[2:], part[2:]))
+            parts.append(tuple(int(edge) for edge in part))
+        return parts
+
+    def _window(self, poses, margin):
+        """Left, top, right and bottom of what is within `margin` of the bodies, or None."""
+        camera = self.camera
+        seen = np.concatenate(
+            [
+                camera.camera_from_world.apply(pose.apply(corners))
+                for name, moved in poses.items()
+                for pose in _moments(moved)
+                for corners in self._bodies[name].corners.values()
+            ]
+        )
+        if seen[:, 2].min() <= NEAREST:
+            return None
+        pixels = camera.project(seen)
+        low = np.maximum(np.floor(pixels.min(axis=0)).astype(int) - margin, 0)
+        limit = [camera.width, camera.height]
+        high = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + margin + 1, limit)
+        if (high - low < 2 * margin).any():
+            return None
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+    def _optics(self, behind, poses, light, window, hidden, covers):
+        """What falls on the pixels of `window`: drawn finely, blurred, gathered by pixel."""
+        height, width = behind.shape
+        fine = cv2.resize(behind, (width * FINE, height * FINE), interpolation=cv2.INTER_LINEAR)
         moments = max(len(_moments(moved)) for moved in poses.values())
-        scene = np.zeros_like(behind)
+        scene = np.zeros_like(fine)
         for moment in range(moments):
-            one = behind.copy()
-            now = {name: _moments(moved)[moment] for name, moved in poses.items()}
+            one = fine.copy()
+            now = {
+                name: _moments(moved)[min(moment, len(_moments(moved)) - 1)]
+                for name, moved in poses.items()
+            }
             self._paint_bodies(one, now, light, window, hidden)
             scene += one / moments
         for outline, grey in covers:
-            corners = np.rint((outline - [left, top]) * 16).astype(np.int32)
-            cv2.fillConvexPoly(scene, corners, grey, cv2.LINE_AA, shift=4)
-        return exposed(scene, light, rng)
+            # The centre of the first pixel is not that of its first part.
+            corners = (np.asarray(outline) - window[:2]) * FINE + (FINE - 1) / 2
+            cv2.fillConvexPoly(
+                scene, np.rint(corners * 16).astype(np.int32), grey, cv2.LINE_AA, shift=4
+            )
+        if light.psf > 0:
+            scene = cv2.GaussianBlur(scene, (0, 0), light.psf * FINE)
+        return cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
 
     def _paint_bodies(self, scene, poses, light, window, hidden):
         in_camera = {name: self.camera.camera_from_world * pose for name, pose in poses.items()}
@@ -146,79 +199,98 @@ class Renderer:
                 for tag, corners in body.corners.items()
                 if tag not in hidden
             }
+            paper = np.full((1, 1), light.paper, dtype=np.float32)
             for corners in seen.values():
-                self._paint(scene, window, corners, np.full((1, 1), light.paper), WHITE)
+                self._paint(scene, window, corners, paper, WHITE)
             for tag, corners in seen.items():
                 levels = np.where(self._modules[body.family, tag], light.paper, light.ink)
-                self._paint(scene, window, corners, levels, 0.0)
+                self._paint(scene, window, corners, levels.astype(np.float32), 0.0)
 
     def _paint(self, scene, window, corners, levels, margin):
         """Lay a square sheet with a grid of grey `levels` over `scene`."""
-        across, down = corners[1] - corners[0], corners[3] - corners[0]
-        normal = np.cross(across, down)
-        if corners.mean(axis=0) @ normal <= 0 or corners[:, 2].min() <= 10:
-            return  # seen from behind
+        normal = np.cross(corners[1] - corners[0], corners[3] - corners[0])
         centre = corners.mean(axis=0)
-        outline = self.camera.project(centre + (corners - centre) * (1 + 2 * margin))
+        if centre @ normal <= 0 or corners[:, 2].min() <= NEAREST:
+            return  # seen from behind
+        sheet = centre + (corners - centre) * (1 + 2 * margin)
+        outline = self.camera.project(sheet)
         low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 1, window[:2])
         high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 2, window[2:])
         if (low >= high).any():
             return
-        place = _TagPlane(corners[0], across, down, normal, margin, len(levels))
-        rays = self._rays[:, low[1] : high[1], low[0] : high[0]]
-        u, v = place.cells(rays[0], rays[1])
-        ahead = place.cells(
-            rays[0] + rays[2] / 2 + rays[3] / 2, rays[1] + rays[4] / 2 + rays[5] / 2
-        )
-        aside = place.cells(
-            rays[0] + rays[2] / 2 - rays[3] / 2, rays[1] + rays[4] / 2 - rays[5] / 2
-        )
-        reach_u = np.maximum(np.abs(ahead[0] - u), np.abs(aside[0] - u)) * 1.02
-        reach_v = np.maximum(np.abs(ahead[1] - v), np.abs(aside[1] - v)) * 1.02
-        patch = scene[
-            low[1] - window[1] : high[1] - window[1], low[0] - window[0] : high[0] - window[0]
-        ]
         count = len(levels)
-        flat = (np.floor(u - reach_u) == np.floor(u + reach_u)) & (
-            np.floor(v - reach_v) == np.floor(v + reach_v)
+        # (u, v, 1) cells times the depth is a ray.
+        axes = np.array([(sheet[1] - sheet[0]) / count, (sheet[3] - sheet[0]) / count, sheet[0]])
+        to_cells = np.linalg.inv(axes).astype(np.float32)
+        rays = _fine_rays(self._rays[:, low[1] : high[1], low[0] : high[0]])
+        start = (low - window[:2]) * FINE
+        patch = scene[start[1] : start[1] + rays.shape[1], start[0] : start[0] + rays.shape[2]]
+        _lay(patch, levels, to_cells, rays)
+
+
+def _lay(patch, levels, to_cells, rays):
+    """Draw the cells `levels` over the fine pixels `patch`."""
+    count = len(levels)
+    u, v = _cells(to_cells, rays[0], rays[1])
+    reach_u, reach_v = _reach(to_cells, rays, u, v)
+    flat = (np.floor(u - reach_u) == np.floor(u + reach_u)) & (
+        np.floor(v - reach_v) == np.floor(v + reach_v)
+    )
+    sure = flat & (u >= 0) & (u < count) & (v >= 0) & (v < count)
+    patch[sure] = levels[v[sure].astype(int), u[sure].astype(int)]
+    near = (u > -reach_u) & (u < count + reach_u) & (v > -reach_v) & (v < count + reach_v)
+    mixed = near & ~flat
+    x, y, x_x, x_y, y_x, y_y = (one[mixed][:, None] for one in rays)
+    fine_u, fine_v = _cells(
+        to_cells, x + x_x * LATTICE[0] + x_y * LATTICE[1], y + y_x * LATTICE[0] + y_y * LATTICE[1]
+    )
+    inside = (fine_u >= 0) & (fine_u < count) & (fine_v >= 0) & (fine_v < count)
+    row, column = (np.clip(one.astype(np.int32), 0, count - 1) for one in (fine_v, fine_u))
+    light = (levels.reshape(-1)[row * count + column] * inside).mean(axis=1)
+    patch[mixed] = light + (1 - inside.mean(axis=1)) * patch[mixed]
+
+
+def _cells(to_cells, x, y):
+    """Where the rays (x, y, 1) meet the sheet, in cells from its first corner."""
+    u, v, w = (x * to_cells[0, k] + y * to_cells[1, k] + to_cells[2, k] for k in range(3))
+    return u / w, v / w
+
+
+def _reach(to_cells, rays, u, v):
+    """How far half a fine pixel reaches at most from its centre along u and v."""
+    middle = [each[each.shape[0] // 2, each.shape[1] // 2] for each in rays]
+    low, high = rays[:, 0, 0], rays[:, -1, -1]
+    widest = np.zeros(2)
+    for x, y in (low[:2], middle[:2], high[:2], (low[0], high[1]), (high[0], low[1])):
+        here = np.array(_cells(to_cells, x, y))
+        steps = [(rays[2:6, 0, 0] * s).reshape(2, 2).sum(axis=1) for s in _HALVES]
+        moved = [np.array(_cells(to_cells, x + dx, y + dy)) - here for dx, dy in steps]
+        widest = np.maximum(widest, np.abs(moved).max(axis=0))
+    return 1.1 * widest
+
+
+_HALVES = np.array([[0.5, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5]])
+
+
+def _fine_rays(rays):
+    """Rays and their changes (6, FINE h, FINE w) of the parts of pixels (6, h, w)."""
+    height, width = rays.shape[1:]
+    offsets = ((np.arange(FINE) + 0.5) / FINE - 0.5).astype(np.float32)
+    across, down = offsets[None, None, None, :], offsets[None, :, None, None]
+    wide = [one[:, None, :, None] for one in rays]
+    shape = (height * FINE, width * FINE)
+    fine = np.empty((6, *shape), dtype=np.float32)
+    fine[0] = (wide[0] + wide[2] * across + wide[3] * down).reshape(shape)
+    fine[1] = (wide[1] + wide[4] * across + wide[5] * down).reshape(shape)
+    for index in range(2, 6):
+        fine[index] = np.broadcast_to(wide[index] / FINE, (height, FINE, width, FINE)).reshape(
+            shape
         )
-        within = (u >= 0) & (u < count) & (v >= 0) & (v < count)
-        sure = flat & within
-        patch[sure] = levels[v[sure].astype(int), u[sure].astype(int)]
-        near = (u > -reach_u) & (u < count + reach_u) & (v > -reach_v) & (v < count + reach_v)
-        mixed = near & ~flat
-        x, y, x_x, x_y, y_x, y_y = (one[mixed][:, None] for one in rays)
-        fine_u, fine_v = place.cells(
-            x + x_x * LATTICE[0] + x_y * LATTICE[1], y + y_x * LATTICE[0] + y_y * LATTICE[1]
-        )
-        inside = (fine_u >= 0) & (fine_u < count) & (fine_v >= 0) & (fine_v < count)
-        row, column = (np.clip(one.astype(int), 0, count - 1) for one in (fine_v, fine_u))
-        light = (levels[row, column] * inside).mean(axis=1)
-        patch[mixed] = light + (1 - inside.mean(axis=1)) * patch[mixed]
+    return fine
 
 
-@dataclass(frozen=True, eq=False)
-class _TagPlane:
-    """A square sheet in the camera's frame: a tag and `margin` sides of it around."""
-
-    corner: np.ndarray
-    across: np.ndarray
-    down: np.ndarray
-    normal: np.ndarray
-    margin: float
-    count: int
-
-    def cells(self, x, y):
-        """Where the rays (x, y, 1) meet the sheet, in cells from its first corner."""
-        depth = (self.corner @ self.normal) / (
-            x * self.normal[0] + y * self.normal[1] + self.normal[2]
-        )
-        scale = self.count / (1 + 2 * self.margin)
-        cells = []
-        for axis in (self.across, self.down):
-            share = depth * (x * axis[0] + y * axis[1] + axis[2]) - self.corner @ axis
-            cells.append((share / (axis @ axis) + self.margin) * scale)
-        return cells
+def _touch(one, other):
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _moments(moved):
@@ -246,7 +318,7 @@ def _rays(camera):
             by_y(ys, xs, dy=1),
             by_y(ys, xs, dx=1),
         ]
-    )
+    ).astype(np.float32)
 
 
 def _modules(family, tag):
