@@ -22,8 +22,9 @@ SMALLEST_TAG, LARGEST_TAG = 4.0, 500.0
 FARTHEST = 2000.0
 """No corner lies farther from its body's origin."""
 
-SHAPE_SHARE = 0.03
-"""A corner may lie this share of the side off the best square: a printer that stretches one way."""
+SHAPE_SHARE = 0.015
+"""A corner may lie this share of the side off the best square: a printer that stretches one way by
+3 %, and what a measurement adds to that."""
 
 SIZE_SHARE = 0.05
 """Tags of one body may differ in size by this share."""

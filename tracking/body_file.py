@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import date
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -140,6 +141,20 @@ def read_body_file(path: Path) -> BodyFile:
     except BodyError as error:
         raise BodyFileError(f"{path}: {error}") from error
     return file
+
+
+def default_body_file(name: str) -> BodyFile:
+    """Give the file of a body that is printed without options, as drawn.
+
+    `name` is ``head``, ``coil_body``, ``pointer``, ``puck`` or ``sticker``.
+
+    Raises
+    ------
+    BodyFileError
+        If there is none of that name.
+    """
+    with as_file(files("resources") / "bodies" / f"{name}.json") as path:
+        return read_body_file(path)
 
 
 def write_body_file(path: Path, file: BodyFile) -> None:

@@ -1,0 +1,4 @@
+"""The marker bodies of the default sheets, as drawn, and the board.
+
+``python -m resources.bodies`` makes them.
+"""
