@@ -101,7 +101,7 @@ class TransformNames:
 
     def __post_init__(self) -> None:
         for name, body in self.bodies.items():
-            ends = _ends(name)
+            ends = frames_of(name)
             if not name or not body:
                 raise NamesError("A transform and the body it belongs to both need a name.")
             if ends is not None and self.tracker not in ends:
@@ -117,8 +117,14 @@ class TransformNames:
 
     def inverted(self, name: str) -> bool:
         """Whether the transform `name` leads from the tracker to the body."""
-        ends = _ends(name)
+        ends = frames_of(name)
         return ends is not None and ends[0] == self.tracker and ends[1] != self.tracker
+
+
+def frames_of(name: str) -> tuple[str, str] | None:
+    """Give the frames A and B of a name ``AToB``; None if it is not of that form."""
+    found = re.fullmatch(r"(.+?)To([A-Z].*)", name)
+    return None if found is None else (found[1], found[2])
 
 
 def parse_names(words: Sequence[str]) -> dict[str, str]:
@@ -194,9 +200,3 @@ class PoseWatch:
 def lost(body: str, time_ns: int) -> BodyPose:
     """Say that `body` is lost at `time_ns`."""
     return BodyPose(body, time_ns, TrackingState.LOST, None, None)
-
-
-def _ends(name: str) -> tuple[str, str] | None:
-    """Frames A and B of ``AToB``; None if the name is not of that form."""
-    found = re.fullmatch(r"(.+?)To([A-Z].*)", name)
-    return None if found is None else (found[1], found[2])

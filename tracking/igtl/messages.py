@@ -42,6 +42,10 @@ class IgtlFormatError(ValueError):
     """Bytes that are not an OpenIGTLink message, or a message that cannot be written as bytes."""
 
 
+class _ContentError(ValueError):
+    """The content of one message is not as its type wants it."""
+
+
 class StatusCode(IntEnum):
     """Codes of STATUS that this program sends; the protocol has some more."""
 
@@ -190,7 +194,8 @@ def unpack_body(header: Header, body: bytes) -> Message:
     Raises
     ------
     IgtlFormatError
-        If check sum, lengths or contents do not fit.
+        If check sum or lengths do not fit. A whole message whose content is not as the protocol
+        says (pyigtl has a POSITION of its own) is :class:`Unknown` instead.
     """
     if len(body) != header.body_bytes or crc64(body) != header.crc:
         raise IgtlFormatError(f"a {header.type_name} message came damaged: its check sum is wrong")
@@ -200,7 +205,7 @@ def unpack_body(header: Header, body: bytes) -> Message:
         content, metadata, message_id = _split_extended(header, body)
     return Message(
         device=header.device,
-        content=_READERS[header.type_name](content),
+        content=_content(header.type_name, content),
         time_ns=header.time_ns,
         metadata=metadata,
         message_id=message_id,
@@ -322,19 +327,26 @@ def _floats(content: bytes) -> FloatArray:
     return np.frombuffer(content, ">f4").astype(np.float64)
 
 
-def _expect(fits: bool, type_name: str, content: bytes) -> None:
+def _content(type_name: str, content: bytes) -> Content:
+    try:
+        return _READERS[type_name](content)
+    except _ContentError:
+        return Unknown(type_name)
+
+
+def _expect(fits: bool) -> None:
     if not fits:
-        raise IgtlFormatError(f"a {type_name} message has a content of {len(content)} bytes")
+        raise _ContentError
 
 
 def _read_transform(content: bytes) -> Transform:
-    _expect(len(content) == 48, "TRANSFORM", content)
+    _expect(len(content) == 48)
     return Transform(_matrix(_floats(content)))
 
 
 def _read_position(content: bytes) -> Position:
     """Read position alone, with three or with all four numbers of the quaternion."""
-    _expect(len(content) in (12, 24, 28), "POSITION", content)
+    _expect(len(content) in (12, 24, 28))
     numbers = _floats(content)
     position, rest = numbers[:3], numbers[3:]
     if len(rest) == 3:
@@ -343,7 +355,7 @@ def _read_position(content: bytes) -> Position:
 
 
 def _read_tracking_data(content: bytes) -> TrackingData:
-    _expect(len(content) % _ELEMENT.size == 0, "TDATA", content)
+    _expect(len(content) % _ELEMENT.size == 0)
     tools = [
         Tool(_string(name), kind, _matrix(np.array(numbers, np.float64)))
         for name, kind, *numbers in _ELEMENT.iter_unpack(content)
@@ -352,15 +364,15 @@ def _read_tracking_data(content: bytes) -> TrackingData:
 
 
 def _read_status(content: bytes) -> Status:
-    _expect(len(content) >= _STATUS.size, "STATUS", content)
+    _expect(len(content) >= _STATUS.size)
     code, subcode, name = _STATUS.unpack_from(content)
     return Status(code, subcode, _string(name), _string(content[_STATUS.size :]))
 
 
 def _read_text(content: bytes) -> Text:
-    _expect(len(content) >= 4, "STRING", content)
+    _expect(len(content) >= 4)
     length = int.from_bytes(content[2:4], "big")
-    _expect(len(content) >= 4 + length, "STRING", content)
+    _expect(len(content) >= 4 + length)
     return Text(content[4 : 4 + length].decode("utf-8", "replace"))
 
 

@@ -3,8 +3,9 @@
 In: whole messages with the time at which they arrived. Out: poses, tracked or lost; and, in a few
 words, what the sender is to be told off for.
 
-A STATUS that is not well counts for the body whose transform it names, else for all bodies, until
-a STATUS of the same name is well again. Metadata of a transform whose key ends in "status" (PLUS
+A STATUS that is not well counts until one of the same name is well again: for a body, if it names
+the body's transform; for nobody, if it names another transform; else it is of the tracker and
+counts for all. Metadata of a transform whose key ends in "status" (PLUS
 sends such) counts for that one message.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from tracking.foreign_poses import PoseWatch, TransformNames, lost
+from tracking.foreign_poses import PoseWatch, TransformNames, frames_of, lost
 from tracking.igtl.messages import Message, Position, Status, TrackingData, Transform
 from tracking.igtl.sender_clock import SenderClock
 from tracking.poses import BodyPose
@@ -78,7 +79,8 @@ class Reception:
         return tuple(poses)
 
     def _take_status(self, device: str, status: Status, arrival_ns: int) -> tuple[BodyPose, ...]:
-        if status.ok:
+        others = not self._is_ours(device) and frames_of(device) is not None
+        if status.ok or others:
             self._unwell.pop(device, None)
             self._complain(arrival_ns)
             return ()

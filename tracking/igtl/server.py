@@ -28,6 +28,8 @@ from tracking.poses import BodyPose
 QUEUE = 60
 """So many instants wait for a slow peer, then the oldest go: two seconds at 30 frames/s."""
 MOST_PEERS = 16
+SYSTEM_BYTES = 16_384
+"""So much may wait in the system for one peer: about two seconds more."""
 
 
 class PoseServerError(Exception):
@@ -166,6 +168,8 @@ class PoseServer:
         connection.setblocking(False)
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Else the system itself keeps minutes of old poses for a slow peer.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BYTES)
         peer = _Peer(connection)
         self._selector.register(connection, selectors.EVENT_READ, peer)
         with self._lock:
