@@ -112,8 +112,9 @@ class Feed:
 
 
 def median_interval(times_ns: Sequence[NDArray[np.int64]]) -> int:
-    """Median time between two frames of one camera, given the times of each; a thirtieth of a
-    second if there is one frame only.
+    """Median time between two frames of one camera, given the times of each.
+
+    A thirtieth of a second if there is one frame only.
     """
     joined = np.concatenate([np.diff(times) for times in times_ns])
     return int(np.median(joined)) if joined.size else 33_333_333
@@ -192,7 +193,7 @@ def open_video(folder: Path, model: CameraModel) -> tuple[Path, NDArray[np.int64
     FeedError
         If video or times are missing or damaged, or do not agree with each other or `model`.
     """
-    times = _read_times(folder / model.times)
+    times = _read_times(folder / model.times, finished=model.finished)
     video = folder / model.video
     try:
         reader = VideoReader(video)
@@ -209,7 +210,9 @@ def open_video(folder: Path, model: CameraModel) -> tuple[Path, NDArray[np.int64
             f"calibrates camera '{model.name}' for {model.width} x {model.height}. "
             "Use the calibration made at the video's size."
         )
-    if properties.frames != len(times):
+    if not model.finished:
+        times = times[: properties.frames]
+    if properties.frames != len(times) and model.finished:
         raise FeedError(
             f"{video} has {properties.frames} frames, but {folder / model.times} has times for "
             f"{len(times)}. Copy or record the feed anew."
@@ -217,10 +220,14 @@ def open_video(folder: Path, model: CameraModel) -> tuple[Path, NDArray[np.int64
     return video, times
 
 
-def _read_times(path: Path) -> NDArray[np.int64]:
+def _read_times(path: Path, *, finished: bool) -> NDArray[np.int64]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
+            lines = file.readlines()
+        if not finished and lines and not lines[-1].endswith("\n"):
+            # The recording was cut off in the middle of a line.
+            lines.pop()
+        rows = list(csv.reader(lines))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FeedError(
             f"{path} cannot be read ({error}). It must list the capture time of each frame."

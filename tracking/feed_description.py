@@ -57,7 +57,9 @@ class TransformModel(_Model):
 class CameraModel(_Model):
     """One camera of a feed: its files, its intrinsics and where it stands.
 
-    What is None is not calibrated: calibration can use such a feed, tracking cannot.
+    What is None is not calibrated: calibration can use such a feed, tracking cannot. `dropped` is
+    how many frames came but could not be recorded in time. A recording that was cut off before it
+    was finished is read as far as it goes.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -68,6 +70,8 @@ class CameraModel(_Model):
     matrix: Matrix3 | None = None
     distortion: list[float] | None = None
     camera_from_world: TransformModel | None = None
+    dropped: int = 0
+    finished: bool = True
 
     def camera(self) -> Camera:
         """Give the calibrated camera.

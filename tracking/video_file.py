@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from tracking.frames import FrameSourceError
 
 MP4_SUFFIXES = {".mp4", ".m4v", ".mov"}
+
+MOST_FRAMES = 10**8
+"""More than any feed has: a container that says so does not know."""
 
 PLANAR_YUV = int.from_bytes(b"I420", "little")
 """Code of pixel formats whose first plane is the luma, as `cv2.CAP_PROP_CODEC_PIXEL_FORMAT`."""
@@ -61,8 +65,13 @@ class VideoReader:
         return VideoProperties(
             width=int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
             height=int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            frames=int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)),
+            frames=self._frames(),
         )
+
+    def _frames(self) -> int:
+        told = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        # A recording that was cut off does not say how many frames it has.
+        return int(told) if 0 < told < MOST_FRAMES else _count_frames(self.path)
 
     def read(self) -> NDArray[np.uint8]:
         """Decode the next frame, (height, width) grey: the luma as it was encoded.
@@ -96,6 +105,16 @@ def grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if image.ndim == 2:
         return image
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
+def _count_frames(path: Path) -> int:
+    try:
+        with av.open(str(path)) as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+    except av.FFmpegError as error:
+        raise FrameSourceError(
+            f"{path} cannot be read to its end ({error}). Copy or record the feed anew."
+        ) from error
 
 
 def _check_whole(path: Path) -> None:
