@@ -1,19 +1,23 @@
 """One pose per body from all corners of all its tags in all cameras.
 
-In: tag observations by camera, the body, and if there is one the pose it had just before. Out: a
+In: tag observations by camera, the body, and if there is one the pose that it should have. Out: a
 :class:`PoseSolution`: tracked with covariance, ambiguous, or lost.
 
-Robust least squares on SE(3) (Levenberg-Marquardt with Huber weights) over the reprojection
-residuals. Started from the prior, or from both planar solutions of every tag (IPPE, Collins and
-Bartoli 2014): one tag alone nearly always has two.
+Robust least squares on SE(3) (:mod:`tracking.pose_fit`). Started from the expected pose, or from
+both planar solutions of every tag (IPPE, Collins and Bartoli 2014): one tag alone nearly always
+has two, and two tags at an angle may have them too. An expected pose is never trusted for long:
+the solution is looked for afresh whenever it fits less well than its noise allows, and whenever
+the caller asks for it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
@@ -22,15 +26,29 @@ from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
 from tracking.detection import TagObservation
 from tracking.planar_poses import planar_placements
+from tracking.pose_fit import (
+    COARSE_HUBER_PX,
+    UNKNOWN_TWIST,
+    Fit,
+    Glimpse,
+    Problem,
+    TimeShift,
+    TwistPrior,
+    coarse_fit,
+    covariance,
+    glimpse,
+    huber_cost,
+    plain_cost,
+    polish,
+    rms_px,
+    sigma_px,
+    time_shift,
+)
 from tracking.poses import PoseQuality, TrackingState
-from tracking.reprojection import Placement, Sighting, residuals, sighting_of
+from tracking.reprojection import Placement, Sighting, sighting_of
 
 FloatArray = NDArray[np.float64]
 
-LEAST_SIGMA_PX = 0.03
-"""Corner noise never assumed smaller than this, however well the corners fit by chance."""
-
-COARSE_HUBER_PX = 1.0
 AMBIGUOUS_RATIO = 1.5
 
 AMBIGUOUS_GAIN_PX2 = 12 * 0.1**2
@@ -38,26 +56,50 @@ AMBIGUOUS_GAIN_PX2 = 12 * 0.1**2
 a corner noise of 0.1 px. A ratio says little where only one tag is seen."""
 
 DISTINCT_RAD = math.radians(3.0)
+
 OUTLIER_SIGMAS = 4.0
-OUTLIER_PX = 1.0
+OUTLIER_PX = 0.5
+"""A tag is left out if half its corners are further off than both."""
+
 WORST_RMS_PX = 3.0
 """Residual beyond which the tags seen cannot be this body at one pose."""
 
-GOOD_RMS_PX = 1.0
-"""Residual below which the pose found from the prior is taken without looking for others."""
+GOOD_RMS_PX = 0.35
+"""Residual below which the pose found from the expected one is taken without looking for others."""
+
+FEW_TAGS = 2
+"""With so few tags in one camera other poses are always looked for."""
 
 STARTS = 6
 
-COARSE_GAIN = 1e-2
-FINE_GAIN = 1e-5
-"""Part of the cost by which a step must be expected to lower it, to be taken at all. With the
-finer one a pose ends less than a twentieth of its standard deviation beside the minimum."""
+TELLING_SPEED = 20.0
+"""Speed of a body (mm/s) from which it tells something of the cameras' clocks."""
 
-LEAST_INFORMATION = 1e-9
-"""Added so that a direction in which nothing holds the pose gets a huge variance, not an error."""
+GATE = 22.458
+"""Chi-square of six degrees of freedom that chance exceeds one time in a thousand."""
 
-LEAST_TURN, LEAST_SHIFT = 1e-7, 1e-4
-"""Step (rad, mm) that is not worth taking: far below what any corner noise makes."""
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Expected:
+    """Where a body should be, by what was seen of it before.
+
+    Attributes
+    ----------
+    world_from_body
+        Expected pose at the time that is solved for.
+    covariance
+        (6, 6) of it, as in :class:`~tracking.poses.PoseQuality`.
+    twist
+        Expected velocity.
+    """
+
+    world_from_body: RigidTransform
+    covariance: FloatArray
+    twist: TwistPrior = UNKNOWN_TWIST
+
+
+LOOSE = np.diag([math.radians(4.0) ** 2] * 3 + [10.0**2] * 3)
+"""Covariance of an expected pose that came without one: 4 degrees and 10 mm."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,6 +116,13 @@ class PoseSolution:
         Names of the cameras that the pose rests on.
     dropped
         (camera, tag) of tags left out as outliers.
+    glimpse
+        What the fresh images alone say of the pose; None unless tracked, or if they are no part
+        of it.
+    time_shifts
+        Camera name -> what a moving body tells of the camera's clock.
+    surprising
+        Whether the pose found lies elsewhere than expected.
     """
 
     state: TrackingState
@@ -81,30 +130,20 @@ class PoseSolution:
     quality: PoseQuality | None = None
     cameras: tuple[str, ...] = ()
     dropped: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Fit:
-    """A placement and the robust least squares problem linearised there.
-
-    `residual` (M, 2) px, its `jacobian` (2 M, 6), `scaled` (M,) the lengths of the residuals in
-    the noise of a large tag's corners; `cost`, `information` and `gradient` with Huber weights.
-    """
-
-    placement: Placement
-    residual: FloatArray
-    jacobian: FloatArray
-    scaled: FloatArray
-    cost: float
-    information: FloatArray
-    gradient: FloatArray
+    glimpse: Glimpse | None = None
+    time_shifts: Mapping[str, TimeShift] = field(default_factory=dict)
+    surprising: bool = False
 
 
 def solve_body_pose(
     body: MarkerBody,
     observations: Mapping[str, Sequence[TagObservation]],
     cameras: Mapping[str, Camera],
-    prior: RigidTransform | None,
+    prior: RigidTransform | Expected | None,
+    *,
+    lags: Mapping[str, float] | None = None,
+    verify: bool = False,
+    fresh: Sequence[str] | None = None,
 ) -> PoseSolution:
     """Solve for ``world_from_body``.
 
@@ -117,88 +156,178 @@ def solve_body_pose(
     cameras
         Camera name -> calibration.
     prior
-        Recent pose of the body, or None.
+        Pose that the body is expected to have, or None.
+    lags
+        Camera name -> capture time relative to the time that is solved for, s; 0 for others.
+    verify
+        Look for other poses even if the expected one fits well.
+    fresh
+        Cameras whose images are new; all by default.
     """
-    sighting = sighting_of(body, observations, cameras)
+    sighting = sighting_of(body, observations, cameras, lags)
     if sighting is None:
         return PoseSolution(TrackingState.LOST)
-    before = None if prior is None else _placement(prior)
-    if before is not None and len(sighting.tags) > 1:
-        fit, kept, dropped = _fit_without_outliers(sighting, before)
-        if _rms(fit.residual) <= GOOD_RMS_PX:
-            return _solution(fit, kept, dropped)
-    return _solve_anew(sighting, before)
+    expected = Expected(prior, LOOSE) if isinstance(prior, RigidTransform) else prior
+    twist = UNKNOWN_TWIST if expected is None else expected.twist
+    problem = Problem(sighting, None if sighting.together else twist)
+    found = _find(problem, expected, verify=verify)
+    if isinstance(found, PoseSolution):
+        return found
+    return _solution(found, expected, sighting.cameras if fresh is None else fresh)
 
 
-def _solve_anew(sighting: Sighting, before: Placement | None) -> PoseSolution:
-    starts = planar_placements(sighting) + ([] if before is None else [before])
+def _find(problem: Problem, expected: Expected | None, *, verify: bool) -> _Found | PoseSolution:
+    if expected is None or verify or _is_weak(problem.sighting):
+        return _solve_anew(problem, expected)
+    found = _fit_without_outliers(problem, _placement(expected.world_from_body), expected)
+    if rms_px(found.fit.residual) > GOOD_RMS_PX or not _inside_gate(found.fit, expected):
+        return _solve_anew(problem, expected)
+    return found
+
+
+def _is_weak(sighting: Sighting) -> bool:
+    return len(sighting.cameras) == 1 and len(sighting.tags) <= FEW_TAGS
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Found:
+    fit: Fit
+    problem: Problem
+    dropped: tuple[tuple[str, int], ...]
+    surprising: bool = False
+
+
+def _solve_anew(problem: Problem, expected: Expected | None) -> _Found | PoseSolution:
+    """Fit from every start; a rival that fits about as well is decided by what was expected.
+
+    Only if exactly one of them lies where the body can be: a pose that turned into its mirror
+    image while both looked alike must not be carried on.
+    """
+    before = None if expected is None else _placement(expected.world_from_body)
+    starts = planar_placements(problem.sighting) + ([] if before is None else [before])
     if not starts:
         return PoseSolution(TrackingState.LOST)
-    starts.sort(key=lambda start: _plain_cost(sighting, start))
-    fit, kept, dropped = _fit_without_outliers(sighting, starts[0])
-    fits = [fit, *(_coarse_fit(kept, start) for start in starts[1:STARTS])]
-    costs = [_huber_cost(one.scaled, COARSE_HUBER_PX) for one in fits]
+    starts.sort(key=lambda start: plain_cost(problem.sighting, start))
+    found = _fit_without_outliers(problem, starts[0], expected)
+    fits = [found.fit, *(coarse_fit(found.problem, start) for start in starts[1:STARTS])]
+    costs = [huber_cost(one.scaled, COARSE_HUBER_PX) for one in fits]
     best = int(np.argmin(costs))
     limit = max(AMBIGUOUS_RATIO * costs[best], costs[best] + AMBIGUOUS_GAIN_PX2)
-    rivals = [
-        index
-        for index, cost in enumerate(costs)
-        if cost < limit and _apart(fits[index], fits[best])
-    ]
-    if rivals and before is None:
-        return PoseSolution(TrackingState.AMBIGUOUS, dropped=dropped)
-    if rivals and before is not None:
-        near = before
-        best = min([best, *rivals], key=lambda index: _angle(fits[index].placement, near))
-    fit = _polish(kept, fits[best])
-    if _rms(fit.residual) > WORST_RMS_PX:
-        return PoseSolution(TrackingState.LOST, dropped=dropped)
-    return _solution(fit, kept, dropped)
+    candidates = _distinct(
+        [
+            fits[index]
+            for index in sorted(range(len(fits)), key=lambda k: costs[k])
+            if costs[index] < limit or index == best
+        ]
+    )
+    if len(candidates) > 1:
+        held = (
+            [] if expected is None else [one for one in candidates if _inside_gate(one, expected)]
+        )
+        if len(held) != 1:
+            return PoseSolution(TrackingState.AMBIGUOUS, dropped=found.dropped)
+        candidates = held
+    fit = polish(found.problem, candidates[0])
+    if rms_px(fit.residual) > WORST_RMS_PX:
+        return PoseSolution(TrackingState.LOST, dropped=found.dropped)
+    surprising = expected is not None and not _inside_gate(fit, expected)
+    return _Found(fit, found.problem, found.dropped, surprising)
 
 
-def _solution(fit: _Fit, sighting: Sighting, dropped: tuple[tuple[str, int], ...]) -> PoseSolution:
-    spread = np.linalg.inv(fit.information + LEAST_INFORMATION * np.eye(6))
+def _distinct(fits: Sequence[Fit]) -> list[Fit]:
+    """Of fits ordered by cost, those that are turned away from all better ones."""
+    kept: list[Fit] = []
+    for fit in fits:
+        if all(_angle(fit.placement, other.placement) > DISTINCT_RAD for other in kept):
+            kept.append(fit)
+    return kept
+
+
+def _inside_gate(fit: Fit, expected: Expected) -> bool:
+    """Whether the rotation found can be that of the expected pose, by Mahalanobis distance.
+
+    The pose's own noise counts too. Where the two planar solutions merge it covers both.
+    """
+    here, before = fit.placement, _placement(expected.world_from_body)
+    step = np.concatenate([_turn_between(before, here), here.translation - before.translation])
+    own = np.linalg.inv(fit.information[:6, :6] + 1e-6 * np.eye(6)) * sigma_px(fit.scaled) ** 2
+    distance = float(step @ np.linalg.solve(expected.covariance + own, step))
+    return distance <= GATE
+
+
+def _solution(found: _Found, expected: Expected | None, fresh: Sequence[str]) -> PoseSolution:
+    fit, sighting = found.fit, found.problem.sighting
     quality = PoseQuality(
         corners=len(fit.residual),
         tags=len({tag for _, tag in sighting.tags}),
         cameras=len(sighting.cameras),
-        rms_px=_rms(fit.residual),
-        covariance=np.asarray(_sigma(fit.scaled) ** 2 * spread, dtype=np.float64),
+        rms_px=rms_px(fit.residual),
+        covariance=covariance(sighting, fit),
+        camera_rms_px=_rms_by_camera(sighting, fit),
     )
     return PoseSolution(
         state=TrackingState.TRACKED,
         world_from_body=_transform(fit.placement),
         quality=quality,
         cameras=sighting.cameras,
-        dropped=dropped,
+        dropped=found.dropped,
+        glimpse=glimpse(sighting, fit, fresh) if set(fresh) & set(sighting.cameras) else None,
+        time_shifts=_time_shifts(sighting, fit, expected),
+        surprising=found.surprising,
     )
 
 
-def _fit_without_outliers(
-    sighting: Sighting, start: Placement
-) -> tuple[_Fit, Sighting, tuple[tuple[str, int], ...]]:
-    """Fit, leaving out tags that do not fit, the worst first, as long as most remain."""
+def _time_shifts(
+    sighting: Sighting, fit: Fit, expected: Expected | None
+) -> Mapping[str, TimeShift]:
+    if expected is None or len(sighting.cameras) < 2:
+        return {}
+    twist = expected.twist.mean
+    if float(np.linalg.norm(twist[3:])) < TELLING_SPEED:
+        return {}
+    return {camera: time_shift(sighting, fit, twist, camera) for camera in sighting.cameras}
+
+
+def _rms_by_camera(sighting: Sighting, fit: Fit) -> Mapping[str, float]:
+    squares = (fit.residual * fit.residual).sum(axis=1).reshape(-1, 4).mean(axis=1)
+    names = [camera for camera, _ in sighting.tags]
+    return MappingProxyType(
+        {
+            name: math.sqrt(
+                float(np.mean([s for s, n in zip(squares, names, strict=True) if n == name]))
+            )
+            for name in sighting.cameras
+        }
+    )
+
+
+def _fit_without_outliers(problem: Problem, start: Placement, expected: Expected | None) -> _Found:
+    """Fit, leaving out tags that do not fit, the worst first, as long as most remain.
+
+    Two tags must remain, or one where the pose is known from before.
+    """
     dropped: list[tuple[str, int]] = []
-    most = len(sighting.tags) // 2
-    fit = _polish(sighting, _coarse_fit(sighting, start))
+    count = len(problem.sighting.tags)
+    most = min(count // 2, count - (2 if expected is None else 1))
+    fit = polish(problem, coarse_fit(problem, start))
     while len(dropped) < most:
         worst = _worst_tag(fit)
         if worst is None:
             break
-        dropped.append(sighting.tags[worst])
-        sighting = sighting.without(worst)
-        fit = _polish(sighting, _coarse_fit(sighting, fit.placement))
-    return fit, sighting, tuple(dropped)
+        dropped.append(problem.sighting.tags[worst])
+        problem = problem.without(worst)
+        fit = polish(problem, coarse_fit(problem, fit.placement))
+    return _Found(fit, problem, tuple(dropped))
 
 
-def _worst_tag(fit: _Fit) -> int | None:
+def _worst_tag(fit: Fit) -> int | None:
     """Index of the tag that fits worst, if it is an outlier."""
     errors = _medians_by_tag(np.hypot(fit.residual[:, 0], fit.residual[:, 1]))
     worst = int(errors.argmax())
     if errors[worst] <= OUTLIER_PX:
         return None
     scaled = float(_medians_by_tag(fit.scaled)[worst])
-    return worst if scaled > OUTLIER_SIGMAS * _sigma(fit.scaled) else None
+    return worst if scaled > OUTLIER_SIGMAS * sigma_px(fit.scaled) else None
 
 
 def _medians_by_tag(values: FloatArray) -> FloatArray:
@@ -206,96 +335,14 @@ def _medians_by_tag(values: FloatArray) -> FloatArray:
     return np.asarray((ordered[:, 1] + ordered[:, 2]) / 2, dtype=np.float64)
 
 
-def _coarse_fit(sighting: Sighting, start: Placement) -> _Fit:
-    return _minimise(sighting, _linearise(sighting, start, COARSE_HUBER_PX), COARSE_HUBER_PX)
-
-
-def _polish(sighting: Sighting, fit: _Fit) -> _Fit:
-    """Go on with a Huber limit that suits the noise of the corners themselves."""
-    huber = max(min(2.5 * _sigma(fit.scaled), COARSE_HUBER_PX), 0.1)
-    weighed = _weigh(sighting, fit.placement, fit.residual, fit.jacobian, huber)
-    return _minimise(sighting, weighed, huber, FINE_GAIN)
-
-
-def _minimise(sighting: Sighting, fit: _Fit, huber: float, least_gain: float = COARSE_GAIN) -> _Fit:
-    """Levenberg-Marquardt (Nocedal and Wright, 10.3) from where `fit` is."""
-    damping = 1e-4
-    for _ in range(20):
-        damped = fit.information.copy()
-        damped.flat[::7] *= 1 + damping
-        damped.flat[::7] += 1e-12
-        step = np.asarray(np.linalg.solve(damped, fit.gradient), dtype=np.float64)
-        # What the weighted squares would lose if they were as linear as they are here.
-        if float(step @ fit.gradient) < least_gain * fit.cost:
-            break
-        size = np.abs(step)
-        if size[:3].max() < LEAST_TURN and size[3:].max() < LEAST_SHIFT:
-            break
-        trial = _linearise(sighting, fit.placement.moved(step), huber)
-        better = trial.cost < fit.cost
-        damping = damping / 10 if better else damping * 10
-        fit = trial if better else fit
-    return fit
-
-
-def _linearise(sighting: Sighting, placement: Placement, huber: float) -> _Fit:
-    residual, jacobian = residuals(sighting, placement)
-    return _weigh(sighting, placement, residual, jacobian.reshape(-1, 6), huber)
-
-
-def _weigh(
-    sighting: Sighting,
-    placement: Placement,
-    residual: FloatArray,
-    jacobian: FloatArray,
-    huber: float,
-) -> _Fit:
-    precision = sighting.precision
-    scaled = precision * np.hypot(residual[:, 0], residual[:, 1])
-    weights = precision * precision * huber / np.maximum(scaled, huber)
-    weighted = jacobian.T * weights.repeat(2)
-    return _Fit(
-        placement,
-        residual,
-        jacobian,
-        scaled,
-        _huber_cost(scaled, huber),
-        weighted @ jacobian,
-        weighted @ residual.reshape(-1),
-    )
-
-
-def _huber_cost(length: FloatArray, huber: float) -> float:
-    inside = np.minimum(length, huber)
-    return float(inside @ (2 * length - inside))
-
-
-def _plain_cost(sighting: Sighting, placement: Placement) -> float:
-    residual, _ = residuals(sighting, placement)
-    return _huber_cost(np.hypot(residual[:, 0], residual[:, 1]), COARSE_HUBER_PX)
-
-
-def _rms(residual: FloatArray) -> float:
-    flat = residual.reshape(-1)
-    return math.sqrt(float(flat @ flat) / len(residual))
-
-
-def _sigma(scaled: FloatArray) -> float:
-    """Noise per axis of a large tag's corners, px; outliers count as four times the median."""
-    freedom = math.sqrt(2 * scaled.size / max(2 * scaled.size - 6, 1))
-    middle = scaled.size // 2  # of an even number, four corners each tag
-    typical = float(np.sort(scaled)[middle - 1 : middle + 1].sum()) / 2
-    usual = np.minimum(scaled, 4.0 * typical)
-    return max(freedom * math.sqrt(float(usual @ usual) / scaled.size / 2), LEAST_SIGMA_PX)
-
-
-def _apart(first: _Fit, second: _Fit) -> bool:
-    return _angle(first.placement, second.placement) > DISTINCT_RAD
-
-
 def _angle(first: Placement, second: Placement) -> float:
     trace = float(np.trace(first.rotation.T @ second.rotation))
     return math.acos(min(1.0, max(-1.0, (trace - 1) / 2)))
+
+
+def _turn_between(first: Placement, second: Placement) -> FloatArray:
+    turn, _ = cv2.Rodrigues(second.rotation @ first.rotation.T)
+    return np.asarray(turn, dtype=np.float64).reshape(3)
 
 
 def _placement(pose: RigidTransform) -> Placement:

@@ -11,7 +11,7 @@ than 0.001 px where a pose fits, and all corners of all cameras take part in eac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -50,6 +50,10 @@ class Sighting:
         (M, 2, 2) derivative of the seen pixel by the ray.
     precision
         (M,) reciprocal of each corner's noise relative to that of a large tag.
+    lags
+        (M,) capture time of their image relative to the time of the pose, s; mostly negative.
+    outwards
+        (M, 2) how a corner moves when all sides of its tag move out of it by one pixel.
     """
 
     tags: tuple[tuple[str, int], ...]
@@ -59,6 +63,13 @@ class Sighting:
     translations: FloatArray
     scales: FloatArray
     precision: FloatArray
+    lags: FloatArray
+    outwards: FloatArray
+
+    @property
+    def together(self) -> bool:
+        """Whether all images were taken at the time of the pose."""
+        return not self.lags.any()
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -77,31 +88,44 @@ class Sighting:
             translations=self.translations[kept],
             scales=self.scales[kept],
             precision=self.precision[kept],
+            lags=self.lags[kept],
+            outwards=self.outwards[kept],
         )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Placement:
-    """A pose as plain arrays, for speed: (3, 3) rotation and (3,) translation, mm."""
+    """A pose as plain arrays, for speed: (3, 3) rotation and (3,) translation, mm.
+
+    `twist` (6,) is the body's velocity: angular (rad/s), then of its origin (mm/s), ``world`` axes.
+    """
 
     rotation: FloatArray
     translation: FloatArray
+    twist: FloatArray = field(default_factory=lambda: np.zeros(6))
 
     def moved(self, step: FloatArray) -> Placement:
-        """Apply a left-hand error about the body's origin: rotation vector, then translation."""
+        """Apply a left-hand error about the body's origin: rotation vector, then translation.
+
+        Six more numbers are added to the velocity.
+        """
         turn, _ = cv2.Rodrigues(step[:3])
-        return Placement(turn @ self.rotation, self.translation + step[3:])
+        twist = self.twist + step[6:] if len(step) > 6 else self.twist
+        return Placement(turn @ self.rotation, self.translation + step[3:6], twist)
 
 
 def sighting_of(
     body: MarkerBody,
     observations: Mapping[str, Sequence[TagObservation]],
     cameras: Mapping[str, Camera],
+    lags: Mapping[str, float] | None = None,
 ) -> Sighting | None:
     """Gather what the cameras see of `body`; tags that are not on it are passed over.
 
-    None if nothing of it is seen.
+    `lags` gives for a camera when its image was taken, relative to the time of the pose, s; zero
+    where it has no entry. None if nothing of the body is seen.
     """
+    late = {} if lags is None else lags
     tags: list[tuple[str, int]] = []
     quads: list[FloatArray] = []
     parts: list[tuple[FloatArray, ...]] = []
@@ -116,6 +140,7 @@ def sighting_of(
     rays, scales, rotations, translations = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
+    corners = np.array(quads)
     return Sighting(
         tags=tuple(tags),
         points=np.concatenate([body.corners[tag] for _, tag in tags]),
@@ -123,7 +148,9 @@ def sighting_of(
         rotations=rotations,
         translations=translations,
         scales=scales,
-        precision=_precision(np.array(quads)).repeat(4),
+        precision=_precision(corners).repeat(4),
+        outwards=_outwards(_normals(corners)),
+        lags=np.array([late.get(camera, 0.0) for camera, _ in tags]).repeat(4),
     )
 
 
@@ -131,10 +158,18 @@ def residuals(sighting: Sighting, placement: Placement) -> tuple[FloatArray, Flo
     """Residuals (M, 2) px, seen minus expected, and Jacobian (M, 2, 6) of the expected pixels.
 
     The six are a left-hand error of ``world_from_body`` about the body's origin: rotation vector
-    (rad) and translation (mm), in ``world`` axes: ``x_world = exp(w) R p + t + v``.
+    (rad) and translation (mm), in ``world`` axes: ``x_world = exp(w) R p + t + v``. Where images
+    were not taken at the time of the pose, the placement's twist leads from one to the other; the
+    derivative by the twist is the lag times the one by the pose, to first order in the turn
+    between them.
     """
     arm = sighting.points @ placement.rotation.T
-    in_world = (arm + placement.translation)[:, None, :]
+    if not sighting.together:
+        arm = _turned(arm, placement.twist[:3], sighting.lags)
+        arm_to = arm + sighting.lags[:, None] * placement.twist[3:]
+    else:
+        arm_to = arm
+    in_world = (arm_to + placement.translation)[:, None, :]
     x, y, z = ((sighting.rotations * in_world).sum(axis=2) + sighting.translations).T
     behind = z <= NEAREST_MM
     inverse = 1.0 / np.maximum(z, NEAREST_MM)
@@ -142,13 +177,22 @@ def residuals(sighting: Sighting, placement: Placement) -> tuple[FloatArray, Flo
     difference = (sighting.scales @ (sighting.rays[:, :, None] - rays))[:, :, 0]
     # The derivative of (x / z, y / z) by (x, y, z) is (1 0 -x/z; 0 1 -y/z) / z.
     of_ray = (sighting.rotations[:, :2] - rays * sighting.rotations[:, 2:]) * inverse[:, None, None]
-    jacobian = np.empty((len(arm), 2, 6))
+    jacobian: FloatArray = np.empty((len(arm), 2, 6))
     by_shift = np.matmul(sighting.scales, of_ray, out=jacobian[:, :, 3:])
     np.matmul(by_shift, _turning(arm), out=jacobian[:, :, :3])
     if behind.any():
         difference[behind] = BEHIND_PX
         jacobian[behind] = 0.0
     return difference, jacobian
+
+
+def _turned(arm: FloatArray, angular: FloatArray, lags: FloatArray) -> FloatArray:
+    """Turn (M, 3) vectors by an angular velocity (3,) for (M,) seconds each."""
+    turned = arm.copy()
+    for lag in set(lags.tolist()) - {0.0}:
+        turn, _ = cv2.Rodrigues(angular * lag)
+        turned[lags == lag] = arm[lags == lag] @ turn.T
+    return turned
 
 
 def _turning(arm: FloatArray) -> FloatArray:
@@ -193,3 +237,18 @@ def _precision(quads: FloatArray) -> FloatArray:
     width = area / np.maximum(longest, 1e-9)
     share = np.minimum(np.maximum(width / LARGE_TAG_PX, 0.3), 1.0)
     return np.asarray(share * share, dtype=np.float64)
+
+
+def _normals(quads: FloatArray) -> FloatArray:
+    """Unit normals (T, 4, 2) out of tags (T, 4, 2); side k runs from corner k to the next."""
+    sides = quads[:, [1, 2, 3, 0]] - quads
+    lengths = np.maximum(np.hypot(sides[:, :, 0], sides[:, :, 1]), 1e-9)
+    return np.stack([sides[:, :, 1], -sides[:, :, 0]], axis=2) / lengths[:, :, None]
+
+
+def _outwards(after: FloatArray) -> FloatArray:
+    """Motion (4 T, 2) of corners when all sides, of normals (T, 4, 2), move out by one pixel."""
+    before = after[:, [3, 0, 1, 2]]
+    # The corner lies where both lines do: its motion has length one along either normal.
+    along = 1.0 + (after * before).sum(axis=2, keepdims=True)
+    return np.asarray((after + before) / np.maximum(along, 0.2), dtype=np.float64).reshape(-1, 2)
