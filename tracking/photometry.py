@@ -36,9 +36,10 @@ GreyImage = NDArray[np.uint8]
 EDGE_SIGMAS = 1.7
 """Pixels farther than this many blur widths from every edge tell nothing of the pose."""
 
-CLEAR_SIGMAS = 2.0
+CLEAR_SIGMAS = 2.8
 """Blur widths by which a pixel outside of the tag must keep away from where its white ends."""
 
+LOW = 1.0
 MOST_PIXELS = 1200
 """Of one tag: a tag that fills the image is not worth more time than others."""
 
@@ -124,7 +125,7 @@ def pixels_of_tags(
     prints = blurred_prints(ink, per_pixel, variances[cameras])
     sigma = np.sqrt(variances[cameras])
     widest = np.sqrt(np.square(per_pixel).sum(axis=2).max(axis=1)) * sigma
-    reach = np.clip(quiet - CLEAR_SIGMAS * widest, 0.0, EDGE_SIGMAS * widest)
+    reach = np.clip(quiet - CLEAR_SIGMAS * widest, -LOW, EDGE_SIGMAS * widest)
     chosen = []
     for index, camera in enumerate(cameras):
         found = _pixels(views[camera], in_camera[index], modules, float(reach[index]))
