@@ -33,6 +33,15 @@ Head = Annotated[
     Path | None,
     Parameter(name="--head", help="Folder of a prepared head; the default head if none."),
 ]
+Names = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--map",
+        negative="",
+        consume_multiple=True,
+        help="Transforms and the bodies they place, such as HeadToTracker=head.",
+    ),
+]
 
 
 @command_line.default
@@ -95,12 +104,37 @@ def replay(
     poses: Annotated[
         Path | None, Parameter(help="Write one row per body and frame: .csv or .jsonl.")
     ] = None,
+    igtl: Annotated[
+        str | None,
+        Parameter(
+            help="[HOST:]PORT to send the poses from over OpenIGTLink; this machine if none."
+        ),
+    ] = None,
+    names: Names = None,
     json: Json = False,
 ) -> int:
-    """Run the tracker on a feed and sum up what it found."""
-    from app.commands.replay import run_replay
+    """Run the tracker on a feed, or replay a sequence of PLUS (.igs.mha), and sum up."""
+    from app.commands.replay import ReplayTo, run_replay
 
-    return run_replay(feed, session=session, speed=speed, poses=poses, as_json=json)
+    to = ReplayTo(session=session, poses=poses, igtl=igtl)
+    return run_replay(feed, to=to, speed=speed, names=names, as_json=json)
+
+
+@command_line.command
+def poses(
+    *,
+    source: Annotated[
+        str, Parameter(name="--from", help="HOST[:PORT] of an OpenIGTLink server; port 18944.")
+    ],
+    names: Names = None,
+    out: Annotated[Path | None, Parameter(help="Record the poses: .csv or .jsonl.")] = None,
+    seconds: Annotated[float, Parameter(help="How long to listen.")] = 5.0,
+    json: Json = False,
+) -> int:
+    """Show and record the poses of another tracker over OpenIGTLink: PLUS, 3D Slicer."""
+    from app.commands.poses import run_poses
+
+    return run_poses(source, names=names, out=out, seconds=seconds, as_json=json)
 
 
 @command_line.command

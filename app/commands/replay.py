@@ -1,43 +1,106 @@
-"""``coilpilot replay``: the tracker on a feed, without a window."""
+"""``coilpilot replay``: the tracker on a feed, or a recorded sequence of poses; no window."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
+from scipy.spatial.transform import RigidTransform
 
 from app.commands.output import Failure, show_json, show_table
+from app.commands.pose_names import address_from_words, names_from_words
 from app.session.errors import SessionError
 from app.session.recorder import SessionRecorder
 from app.session.store import SessionWriter
-from tracking.feed import Feed, open_feed
+from tracking.feed import open_feed
 from tracking.frames import FrameSourceError
+from tracking.igtl.server import PoseServer, PoseServerError
+from tracking.plus_sequence import is_sequence, read_sequence
 from tracking.poses_file import PosesFile, PosesFileError
 from tracking.replay import ReplaySummary, replay_feed
+from tracking.sequence_source import SequencePoses, replay_sequence
 from tracking.tracker import TrackedFrames
 
 OnTracked = Callable[[TrackedFrames], None]
 
 
+@dataclass(frozen=True)
+class ReplayTo:
+    """Where the poses go besides the summary; None for what is not asked for.
+
+    Attributes
+    ----------
+    session
+        A new session file.
+    poses
+        A file of poses.
+    igtl
+        ``[HOST:]PORT`` from which they are sent over OpenIGTLink.
+    """
+
+    session: Path | None = None
+    poses: Path | None = None
+    igtl: str | None = None
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """What is replayed: a feed of images, or a sequence of poses."""
+
+    name: str
+    start_ns: int
+    duration_ns: int
+    coil_body_from_coil: RigidTransform | None
+    run: Callable[[OnTracked], ReplaySummary]
+
+
 def run_replay(
-    feed: Path, *, session: Path | None, speed: str, poses: Path | None, as_json: bool
+    feed: Path, *, to: ReplayTo, speed: str, names: Sequence[str] | None, as_json: bool
 ) -> int:
     """Run it and print the summary; exit status."""
     pace = _speed(speed)
     try:
-        opened = open_feed(feed)
+        recording = _open_sequence(feed, names) if is_sequence(feed) else _open_feed(feed, names)
         with ExitStack() as stack:
-            summary = replay_feed(opened, _receiver(stack, opened, session, pace, poses))
-    except (FrameSourceError, PosesFileError, SessionError) as error:
+            summary = recording.run(_receiver(stack, recording, to, pace))
+    except (FrameSourceError, PosesFileError, PoseServerError, SessionError) as error:
         raise Failure(str(error)) from error
     (_show_summary_json if as_json else _show_summary)(summary)
     return 0
+
+
+def _open_feed(path: Path, names: Sequence[str] | None) -> _Recording:
+    if names:
+        raise Failure(
+            "--map is for recorded sequences of poses; a feed names its bodies.", status=2
+        )
+    feed = open_feed(path)
+    coil = feed.description.coil_body_from_coil
+    return _Recording(
+        feed.description.name,
+        feed.start_ns,
+        feed.duration_ns,
+        None if coil is None else coil.transform(),
+        lambda on_tracked: replay_feed(feed, on_tracked),
+    )
+
+
+def _open_sequence(path: Path, names: Sequence[str] | None) -> _Recording:
+    sequence = read_sequence(path)
+    poses = SequencePoses(sequence, names_from_words(names))
+    return _Recording(
+        sequence.name,
+        sequence.start_ns,
+        sequence.duration_ns,
+        None,
+        lambda on_tracked: replay_sequence(poses, on_tracked),
+    )
 
 
 def _speed(text: str) -> float | None:
@@ -54,19 +117,21 @@ def _speed(text: str) -> float | None:
 
 
 def _receiver(
-    stack: ExitStack, feed: Feed, session: Path | None, speed: float | None, poses: Path | None
+    stack: ExitStack, recording: _Recording, to: ReplayTo, speed: float | None
 ) -> OnTracked:
     """Build what is done with each result; all that it opens is closed by `stack`."""
     receivers: list[OnTracked] = []
-    first_ns = feed.start_ns
-    if poses is not None:
-        receivers.append(stack.enter_context(PosesFile(poses)).write)
-    if session is not None:
-        receivers.append(_record(stack, feed, session))
+    first_ns = recording.start_ns
+    if to.poses is not None:
+        receivers.append(stack.enter_context(PosesFile(to.poses)).write)
+    if to.session is not None:
+        receivers.append(_record(stack, recording, to.session))
     if speed is not None:
         receivers.append(_pacer(time.monotonic_ns(), first_ns, speed))
+    if to.igtl is not None:
+        receivers.append(_sender(stack, recording, to.igtl))
     progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-    task = progress.add_task("Tracking", total=feed.duration_ns)
+    task = progress.add_task("Tracking", total=recording.duration_ns)
     receivers.append(lambda tracked: progress.update(task, completed=tracked.time_ns - first_ns))
 
     def receive(tracked: TrackedFrames) -> None:
@@ -84,13 +149,22 @@ def _pacer(start_ns: int, first_ns: int, speed: float) -> OnTracked:
     return wait
 
 
-def _record(stack: ExitStack, feed: Feed, session: Path) -> OnTracked:
+def _sender(stack: ExitStack, recording: _Recording, address: str) -> OnTracked:
+    """Send poses, with the recording's times moved so that it begins now."""
+    server = stack.enter_context(
+        PoseServer(address_from_words(address), recording.coil_body_from_coil)
+    )
+    shift_ns = time.monotonic_ns() - recording.start_ns
+    return lambda tracked: server.publish(tracked.poses, tracked.time_ns, shift_ns)
+
+
+def _record(stack: ExitStack, recording: _Recording, session: Path) -> OnTracked:
     """Record poses, with the feed's times moved so that the feed begins with the session."""
     failures: list[SessionError] = []
-    writer = SessionWriter.create(session, {"feed": feed.description.name, "mode": "replay"})
+    writer = SessionWriter.create(session, {"feed": recording.name, "mode": "replay"})
     recorder = SessionRecorder(writer, on_failure=failures.append)
     stack.callback(recorder.close)
-    shift_ns = time.monotonic_ns() - feed.start_ns
+    shift_ns = time.monotonic_ns() - recording.start_ns
 
     def record(tracked: TrackedFrames) -> None:
         if failures:
@@ -118,14 +192,19 @@ def _show_summary_json(summary: ReplaySummary) -> None:
 
 
 def _show_summary(summary: ReplaySummary) -> None:
-    rows = [
-        ("Frames", f"{summary.frames} in {summary.instants} instants, {summary.duration_s:.1f} s"),
-        (
-            "Processing",
-            f"median {summary.processing_median_ms:.1f} ms, "
-            f"p95 {summary.processing_p95_ms:.1f} ms per instant",
-        ),
-    ]
+    rows = [("Instants", f"{summary.instants}, {summary.duration_s:.1f} s")]
+    if summary.frames:
+        rows = [
+            (
+                "Frames",
+                f"{summary.frames} in {summary.instants} instants, {summary.duration_s:.1f} s",
+            ),
+            (
+                "Processing",
+                f"median {summary.processing_median_ms:.1f} ms, "
+                f"p95 {summary.processing_p95_ms:.1f} ms per instant",
+            ),
+        ]
     for name, body in summary.bodies.items():
         residual = "" if body.median_rms_px is None else f", residual {body.median_rms_px:.3f} px"
         rows.append(
@@ -136,9 +215,9 @@ def _show_summary(summary: ReplaySummary) -> None:
             )
         )
     errors = summary.errors
-    if errors is None:
-        rows.append(("Error", "unknown: the feed has no truth.csv"))
-    else:
+    if errors is None and summary.frames:
+        rows.append(("Error", "unknown: there is no truth.csv"))
+    elif errors is not None:
         rows.append(
             (
                 "Coil on head, error",
