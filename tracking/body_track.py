@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform
 
 from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
@@ -22,6 +21,7 @@ from tracking.motion_filter import MotionFilter, MotionState
 from tracking.pose_fit import TimeShift, TwistPrior
 from tracking.pose_solver import Expected, PoseSolution, solve_body_pose
 from tracking.poses import POSE_LIMIT_NS, BodyPose, TrackingState
+from tracking.reprojection import Placement
 
 FloatArray = NDArray[np.float64]
 
@@ -154,9 +154,10 @@ class BodyTrack:
         return self._last
 
     def _move_on(self, solution: PoseSolution, time_ns: int, motion: MotionFilter | None) -> None:
-        pose, quality, glimpse = solution.world_from_body, solution.quality, solution.glimpse
-        if pose is None or quality is None:
+        transform, quality, glimpse = solution.world_from_body, solution.quality, solution.glimpse
+        if transform is None or quality is None:
             return
+        pose = transform.as_matrix()
         if motion is not None and glimpse is not None:
             seen = _moved(pose, glimpse.shift)
             if not solution.surprising and motion.update(time_ns, seen, glimpse.covariance):
@@ -183,14 +184,14 @@ def _expected(motion: MotionFilter, time_ns: int) -> Expected:
     state = motion.expect(time_ns)
     loose = motion.expect(time_ns, GATE_STRENGTH)
     return Expected(
-        world_from_body=state.world_from_body,
+        placement=Placement(state.rotation, state.translation),
         covariance=loose.covariance[:6, :6],
         twist=TwistPrior(state.twist, np.asarray(np.linalg.inv(state.covariance[6:, 6:]))),
     )
 
 
-def _moved(pose: RigidTransform, shift: FloatArray) -> RigidTransform:
-    matrix = pose.as_matrix()
+def _moved(pose: FloatArray, shift: FloatArray) -> FloatArray:
+    matrix = pose.copy()
     matrix[:3, :3] = np.asarray(cv2.Rodrigues(shift[:3])[0]) @ matrix[:3, :3]
     matrix[:3, 3] += shift[3:]
-    return RigidTransform(matrix, normalize=False)
+    return matrix

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import RigidTransform
 
 FloatArray = NDArray[np.float64]
 
@@ -66,11 +65,11 @@ class MotionState:
     covariance: FloatArray
 
     @property
-    def world_from_body(self) -> RigidTransform:
-        """The pose."""
+    def world_from_body(self) -> FloatArray:
+        """The pose as a (4, 4) matrix."""
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = self.rotation, self.translation
-        return RigidTransform(matrix, normalize=False)
+        return matrix
 
     @property
     def speed(self) -> float:
@@ -85,13 +84,12 @@ class MotionFilter:
     Parameters
     ----------
     time_ns, world_from_body, covariance
-        First pose seen, and its (6, 6) covariance as in :class:`~tracking.poses.PoseQuality`.
+        First pose seen, a (4, 4) matrix, and its (6, 6) covariance as in
+        :class:`~tracking.poses.PoseQuality`.
     """
 
-    def __init__(
-        self, time_ns: int, world_from_body: RigidTransform, covariance: FloatArray
-    ) -> None:
-        matrix = world_from_body.as_matrix()
+    def __init__(self, time_ns: int, world_from_body: FloatArray, covariance: FloatArray) -> None:
+        matrix = world_from_body
         start = np.diag([0.0] * 6 + [START_TURN**2] * 3 + [START_SPEED**2] * 3)
         start[:6, :6] = covariance
         self._state = MotionState(
@@ -120,8 +118,8 @@ class MotionFilter:
         strength = max(self._strength, least_strength)
         return _shaken(_carried(self._state, time_ns), dt, strength)
 
-    def update(self, time_ns: int, world_from_body: RigidTransform, covariance: FloatArray) -> bool:
-        """Take in a pose measured at `time_ns`; False, and nothing taken, if it is out of reach.
+    def update(self, time_ns: int, world_from_body: FloatArray, covariance: FloatArray) -> bool:
+        """Take in a pose (4, 4) measured at `time_ns`; False if it is out of reach.
 
         A pose that lies further from the expected one than chance brings it one time in a thousand,
         even if the body accelerated as strongly as any, is out of reach, and so is one that comes
@@ -129,7 +127,7 @@ class MotionFilter:
         """
         if (time_ns - self._state.time_ns) / 1e9 < -LONGEST_BACK_S:
             return False
-        innovation = _innovation(self._state, time_ns, world_from_body.as_matrix(), covariance)
+        innovation = _innovation(self._state, time_ns, world_from_body, covariance)
         distances, likelihoods = _judge(innovation)
         if distances[-1] > GATE:
             return False

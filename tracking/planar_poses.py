@@ -14,14 +14,33 @@ from tracking.reprojection import Placement, Sighting
 
 FloatArray = NDArray[np.float64]
 
+LARGEST = 3
+"""Tags of each camera that give candidates."""
+
 
 def planar_placements(sighting: Sighting) -> list[Placement]:
-    """Candidates for ``world_from_body`` from each tag on its own (IPPE for squares)."""
+    """Candidates for ``world_from_body`` from tags on their own (IPPE for squares).
+
+    Of each camera the tags are taken that appear largest, a few of them: small ones only add
+    candidates further off.
+    """
     return [
         placement
-        for first in range(0, len(sighting.points), 4)
+        for camera in sighting.cameras
+        for first in _largest(sighting, camera)
         for placement in _of_tag(sighting, first)
     ]
+
+
+def _largest(sighting: Sighting, camera: str) -> list[int]:
+    """Index of the first corner of each of the largest tags that `camera` sees."""
+    own = [4 * index for index, (name, _) in enumerate(sighting.tags) if name == camera]
+    return sorted(own, key=lambda first: -_size(sighting.rays[first : first + 4]))[:LARGEST]
+
+
+def _size(rays: FloatArray) -> float:
+    one, other = rays[2] - rays[0], rays[3] - rays[1]
+    return abs(float(one[0] * other[1] - one[1] * other[0]))
 
 
 def _of_tag(sighting: Sighting, first: int) -> list[Placement]:

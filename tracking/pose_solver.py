@@ -85,15 +85,15 @@ class Expected:
 
     Attributes
     ----------
-    world_from_body
-        Expected pose at the time that is solved for.
+    placement
+        Expected ``world_from_body`` at the time that is solved for.
     covariance
         (6, 6) of it, as in :class:`~tracking.poses.PoseQuality`.
     twist
         Expected velocity.
     """
 
-    world_from_body: RigidTransform
+    placement: Placement
     covariance: FloatArray
     twist: TwistPrior = UNKNOWN_TWIST
 
@@ -167,7 +167,7 @@ def solve_body_pose(
     sighting = sighting_of(body, observations, cameras, lags)
     if sighting is None:
         return PoseSolution(TrackingState.LOST)
-    expected = Expected(prior, LOOSE) if isinstance(prior, RigidTransform) else prior
+    expected = Expected(_placement(prior), LOOSE) if isinstance(prior, RigidTransform) else prior
     twist = UNKNOWN_TWIST if expected is None else expected.twist
     problem = Problem(sighting, None if sighting.together else twist)
     found = _find(problem, expected, verify=verify)
@@ -179,7 +179,7 @@ def solve_body_pose(
 def _find(problem: Problem, expected: Expected | None, *, verify: bool) -> _Found | PoseSolution:
     if expected is None or verify or _is_weak(problem.sighting):
         return _solve_anew(problem, expected)
-    found = _fit_without_outliers(problem, _placement(expected.world_from_body), expected)
+    found = _fit_without_outliers(problem, expected.placement, expected)
     if rms_px(found.fit.residual) > GOOD_RMS_PX or not _inside_gate(found.fit, expected):
         return _solve_anew(problem, expected)
     return found
@@ -203,13 +203,15 @@ def _solve_anew(problem: Problem, expected: Expected | None) -> _Found | PoseSol
     Only if exactly one of them lies where the body can be: a pose that turned into its mirror
     image while both looked alike must not be carried on.
     """
-    before = None if expected is None else _placement(expected.world_from_body)
+    before = None if expected is None else expected.placement
     starts = planar_placements(problem.sighting) + ([] if before is None else [before])
     if not starts:
         return PoseSolution(TrackingState.LOST)
-    starts.sort(key=lambda start: plain_cost(problem.sighting, start))
+    starts = sorted(starts, key=lambda start: plain_cost(problem.sighting, start))
     found = _fit_without_outliers(problem, starts[0], expected)
-    fits = [found.fit, *(coarse_fit(found.problem, start) for start in starts[1:STARTS])]
+    # Starts beside what was found lead there again.
+    others = [start for start in starts[1:] if _angle(start, found.fit.placement) > DISTINCT_RAD]
+    fits = [found.fit, *(coarse_fit(found.problem, start) for start in others[:STARTS])]
     costs = [huber_cost(one.scaled, COARSE_HUBER_PX) for one in fits]
     best = int(np.argmin(costs))
     limit = max(AMBIGUOUS_RATIO * costs[best], costs[best] + AMBIGUOUS_GAIN_PX2)
@@ -248,7 +250,7 @@ def _inside_gate(fit: Fit, expected: Expected) -> bool:
 
     The pose's own noise counts too. Where the two planar solutions merge it covers both.
     """
-    here, before = fit.placement, _placement(expected.world_from_body)
+    here, before = fit.placement, expected.placement
     step = np.concatenate([_turn_between(before, here), here.translation - before.translation])
     own = np.linalg.inv(fit.information[:6, :6] + 1e-6 * np.eye(6)) * sigma_px(fit.scaled) ** 2
     distance = float(step @ np.linalg.solve(expected.covariance + own, step))
@@ -257,12 +259,13 @@ def _inside_gate(fit: Fit, expected: Expected) -> bool:
 
 def _solution(found: _Found, expected: Expected | None, fresh: Sequence[str]) -> PoseSolution:
     fit, sighting = found.fit, found.problem.sighting
+    spread = covariance(sighting, fit)
     quality = PoseQuality(
         corners=len(fit.residual),
         tags=len({tag for _, tag in sighting.tags}),
         cameras=len(sighting.cameras),
         rms_px=rms_px(fit.residual),
-        covariance=covariance(sighting, fit),
+        covariance=spread,
         camera_rms_px=_rms_by_camera(sighting, fit),
     )
     return PoseSolution(
@@ -271,10 +274,19 @@ def _solution(found: _Found, expected: Expected | None, fresh: Sequence[str]) ->
         quality=quality,
         cameras=sighting.cameras,
         dropped=found.dropped,
-        glimpse=glimpse(sighting, fit, fresh) if set(fresh) & set(sighting.cameras) else None,
+        glimpse=_glimpse(sighting, fit, spread, fresh),
         time_shifts=_time_shifts(sighting, fit, expected),
         surprising=found.surprising,
     )
+
+
+def _glimpse(
+    sighting: Sighting, fit: Fit, spread: FloatArray, fresh: Sequence[str]
+) -> Glimpse | None:
+    new = set(fresh) & set(sighting.cameras)
+    if len(new) == len(sighting.cameras):
+        return Glimpse(np.zeros(6), spread)
+    return glimpse(sighting, fit, fresh) if new else None
 
 
 def _time_shifts(

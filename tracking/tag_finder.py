@@ -70,7 +70,7 @@ class TagFinder:
             return found
         for family, bodies in self._families.items():
             poses = {
-                name: self._extrinsics @ expected[name].world_from_body.as_matrix()
+                name: self._extrinsics @ expected[name].world_from_body
                 for name in bodies
                 if name in expected
             }
