@@ -38,6 +38,10 @@ KNOWN_IDS = {
 
 WANTED_VIEWS = 60
 WANTED_VIEWS_OF_TAG = 10
+CHECK_EVERY = 10
+"""Instants after which the progress is worked out anew."""
+
+FIRST_HINT = "Show the body to the cameras, with two or more tags in sight."
 
 ASSUMED_SIDE_MM = 36.0
 """Side of a tag from which to start if only the cameras tell the scale."""
@@ -133,6 +137,7 @@ class BodyCollector:
         self._shape_sigma = shape_sigma
         self._viewer = TagViewer(cameras, family)
         self._views: list[TagView] = []
+        self._share, self._hint = 0.0, FIRST_HINT
 
     def add(self, frames: Sequence[Frame]) -> Progress:
         """Look at the frames of one instant, at most one of each camera."""
@@ -145,8 +150,9 @@ class BodyCollector:
             camera: np.concatenate([one.corners for one in seen])
             for camera, seen in view.tags.items()
         }
-        share, hint = self._progress()
-        return Progress(share, share >= 1.0, hint, found, {})
+        if len(self._views) % CHECK_EVERY == 0:
+            self._share, self._hint = self._progress()
+        return Progress(self._share, self._share >= 1.0, self._hint, found, {})
 
     def solve(self) -> tuple[CalibrationResult, ...]:
         """Solve for every body; each result says what is wrong with it.
@@ -175,7 +181,7 @@ class BodyCollector:
             for tag in together:
                 counts[tag] = counts.get(tag, 0) + 1
         if not counts:
-            return 0.0, "Show the body to the cameras, with two or more tags in sight."
+            return 0.0, FIRST_HINT
         rarest = min(counts, key=lambda tag: (counts[tag], tag))
         of_tags = [min(count / WANTED_VIEWS_OF_TAG, 1.0) for count in counts.values()]
         share = min(len(views) / WANTED_VIEWS, float(np.mean(of_tags)))

@@ -22,11 +22,15 @@ from tracking.calibration.rigid_errors import MeanTransform, mean_transform, rel
 from tracking.cameras import Camera
 from tracking.frames import Frame
 from tracking.poses import BodyPose, TrackingState
+from tracking.rigid import difference
 from tracking.tracker import TrackedFrames, Tracker
 
 FloatArray = NDArray[np.float64]
 
 LEAST_FRAMES = 100
+TOGETHER_NS = 3_000_000
+"""Both must be seen within this time; the coil is turned slowly."""
+
 BLOCKS = 5
 LEAST_TURN_DEG = 15.0
 WORST_SCATTER_MM, WORST_SCATTER_DEG = 2.0, 1.5
@@ -81,7 +85,7 @@ class PuckCollector:
         """Take what a tracker that knows both bodies made of an instant."""
         body, puck = (tracked.poses[one.name] for one in self._bodies)
         both = body.state is puck.state is TrackingState.TRACKED
-        if both and body.time_ns == puck.time_ns:
+        if both and abs(body.time_ns - puck.time_ns) <= TOGETHER_NS:
             self._pairs.append(PairPose(body, puck))
         own = {tag for one in self._bodies for tag in one.corners}
         found = {
@@ -191,7 +195,7 @@ def _relative(pairs: Sequence[PairPose]) -> tuple[RigidTransform, FloatArray]:
         body, puck = pair.coil_body.world_from_body, pair.puck.world_from_body
         if body is None or puck is None or not (pair.coil_body.quality and pair.puck.quality):
             continue
-        transforms.append(body.inv() * puck)
+        transforms.append(difference(body, puck))
         covariances.append(
             relative_covariance(
                 body, pair.coil_body.quality.covariance, puck, pair.puck.quality.covariance

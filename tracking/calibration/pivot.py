@@ -161,6 +161,7 @@ def _fit(poses: RigidTransform, covariances: FloatArray, blocks: NDArray[np.int6
     unknowns, _, rank, _ = np.linalg.lstsq(flat, -shifted.ravel(), rcond=1e-6)
     if rank < flat.shape[1]:
         raise np.linalg.LinAlgError("the poses leave the tip open")
+    unknowns = np.asarray(unknowns, dtype=np.float64)
     unrest, covariance = 0.0, np.eye(len(unknowns))
     errors = (flat @ unknowns).reshape(-1, 3) + shifted
     white = errors

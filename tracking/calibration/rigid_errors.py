@@ -58,7 +58,8 @@ def relative_covariance(
     From ``w = R1^T (w2 - w1)`` and ``v = R1^T (v2 - v1 + [t2 - t1] x w1)``.
     """
     back = first.rotation.as_matrix().T
-    by_second = np.kron(np.eye(2), back)
+    by_second = np.zeros((6, 6))
+    by_second[:3, :3] = by_second[3:, 3:] = back
     by_first = -by_second.copy()
     by_first[3:, :3] = back @ skew(second.translation - first.translation)
     return np.asarray(
