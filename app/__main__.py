@@ -54,6 +54,9 @@ def window(
     sessions: Annotated[
         Path | None, Parameter(name="--sessions", help="Folder for session files.")
     ] = None,
+    setup: Annotated[
+        Path | None, Parameter(name="--setup", help="Setup whose live cameras to use.")
+    ] = None,
 ) -> int:
     """Open the window: head, feed, simulated stimulator, ready to go.
 
@@ -63,10 +66,17 @@ def window(
     from app.commands.window import run_window
     from app.widgets.display import has_display
 
+    if setup is not None and feed is not None:
+        raise Failure("Give --feed or --setup, not both.", status=2)
+    if setup is not None and not has_display():
+        raise Failure(
+            "No display was found, and live cameras need the window. Try them without one: "
+            "'coilpilot cameras test'."
+        )
     if not has_display():
         print("No display was found: the demo runs offscreen.", file=sys.stderr)  # noqa: T201
         return run_demo(feed=feed, head=head, out=None, as_json=False)
-    return run_window(feed=feed, head=head, sessions=sessions)
+    return run_window(feed=feed, head=head, sessions=sessions, setup=setup)
 
 
 @command_line.command
@@ -211,6 +221,38 @@ def markers(
         options=options,
         measured_scale=measured_scale,
         force=force,
+        as_json=json,
+    )
+
+
+@command_line.command
+def detect(
+    images: list[Path],
+    *,
+    dictionary: Annotated[
+        str, Parameter(help="Tag family: 36h11, mip_36h12, 4x4_50, DICT_4X4_1000 and so on.")
+    ] = "36h11",
+    inverted: Annotated[
+        bool, Parameter(negative="", help="The tags are printed white on black.")
+    ] = False,
+    calibration: Annotated[
+        Path | None, Parameter(help="Calibration of the camera, or a feed.json.")
+    ] = None,
+    camera: Annotated[str | None, Parameter(help="Which camera of the feed.json.")] = None,
+    json: Json = False,
+) -> int:
+    """Find tags in still images; corners in OpenCV's pixels, refined.
+
+    (0, 0) is the centre of the first pixel. With a calibration the lens's distortion is used.
+    """
+    from app.commands.detect import run_detect
+
+    return run_detect(
+        images,
+        dictionary=dictionary,
+        inverted=inverted,
+        calibration=calibration,
+        camera=camera,
         as_json=json,
     )
 

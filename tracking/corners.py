@@ -69,6 +69,10 @@ def refine_corners(
 
     Parameters
     ----------
+    image
+        Grey levels (height, width).
+    observations
+        Tags as detected.
     camera
         None if its distortion is not known: then sides are taken as straight in the image.
     family
@@ -104,8 +108,11 @@ def refine_quads(
     *,
     inverted: bool = False,
 ) -> RefinedCorners:
-    """Refine corners `found` (N, 4, 2) of `tags` (N,), N at least 1; no corner may move > 3 px."""
-    usable = np.isfinite(found).all(axis=(1, 2)) & (np.abs(found) < 1e6).all(axis=(1, 2))
+    """Refine corners `found` (N, 4, 2) of `tags` (N,), N at least 1; no corner may move > 3 px.
+
+    What is not good may have corners that are not numbers.
+    """
+    usable = np.asarray((np.abs(found) < 1e6).all(axis=(1, 2)))
     # Where something fails the tag is not good; it only has to stay among the numbers.
     given = _points(np.where(usable[:, None, None], found, UNIT_SQUARE))
     coarse, clear = _coarse_corners(image, given, family.modules, inverted=inverted)
@@ -179,7 +186,7 @@ def shifted_sides(
     given = _points(corners)
     side = given[:, NEXT] - given
     normal = -1j * side / np.maximum(np.abs(side), 1e-6)
-    offsets = np.arange(-reach, reach + 1)
+    offsets = np.arange(-reach, reach + 1.0)
     centres = given + side * np.linspace(*side_share, profiles)[:, None, None]
     rise = _rises(image, centres, normal, offsets).reshape(2 * reach, profiles, -1)
     mean = rise.sum(axis=1) * (-1 if inverted else 1)

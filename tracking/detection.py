@@ -23,6 +23,9 @@ GreyImage = NDArray[np.uint8]
 SMALLEST_PERIMETER = 60.0
 """Perimeter below which a tag is not worth reading, pixels."""
 
+THOROUGH_PERIMETER = 40.0
+"""The same where time does not matter."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TagObservation:
@@ -77,9 +80,11 @@ class TagDetector:
         Its name in any spelling of :func:`tracking.tag_families.family_name`.
     inverted
         Whether the tags are printed white on black; others are not found then.
+    thorough
+        Whether to look for small and badly lit tags too, at three times the cost.
     """
 
-    def __init__(self, family: str, *, inverted: bool = False) -> None:
+    def __init__(self, family: str, *, inverted: bool = False, thorough: bool = False) -> None:
         self.family = family_name(family)
         self.inverted = inverted
         # For the whole process: on regions as small as bodies OpenCV's pool of threads costs
@@ -87,9 +92,11 @@ class TagDetector:
         cv2.setNumThreads(1)
         self._parameters = cv2.aruco.DetectorParameters()
         self._parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
-        # One threshold window instead of three: half the time, hardly a tag fewer.
-        self._parameters.adaptiveThreshWinSizeMin = 13
-        self._parameters.adaptiveThreshWinSizeMax = 13
+        self._smallest_perimeter = THOROUGH_PERIMETER if thorough else SMALLEST_PERIMETER
+        if not thorough:
+            # One threshold window instead of three: half the time, hardly a tag fewer.
+            self._parameters.adaptiveThreshWinSizeMin = 13
+            self._parameters.adaptiveThreshWinSizeMax = 13
         self._detector = cv2.aruco.ArucoDetector(
             cv2.aruco.getPredefinedDictionary(DICTIONARIES[self.family]), self._parameters
         )
@@ -124,7 +131,7 @@ class TagDetector:
         # searched for specks, which costs forty times as much.
         if min(image.shape) < 16:
             return []
-        self._parameters.minMarkerPerimeterRate = SMALLEST_PERIMETER / max(image.shape)
+        self._parameters.minMarkerPerimeterRate = self._smallest_perimeter / max(image.shape)
         self._detector.setDetectorParameters(self._parameters)
         quads, tags, _ = self._detector.detectMarkers(
             np.subtract(255, image) if self.inverted else np.ascontiguousarray(image)

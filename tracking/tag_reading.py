@@ -50,6 +50,8 @@ def read_tags(
 
     Parameters
     ----------
+    image
+        Grey levels (height, width).
     expected
         Ids, and corners to about 3 px, in OpenCV's pixels.
     camera
@@ -73,7 +75,7 @@ def read_tags(
     confirmed = refined.good & (np.abs(refined.corners - given) <= LARGEST_MOVE_PX).all(axis=(1, 2))
     if not confirmed.any():
         return []
-    confirmed[confirmed] = shows_codes(
+    confirmed[confirmed] = _show_codes(
         image, refined.corners[confirmed], tags[confirmed], printed, inverted=inverted
     )
     return [
@@ -83,7 +85,28 @@ def read_tags(
     ]
 
 
-def shows_codes(
+def confirmed_tags(
+    image: GreyImage, refined: Sequence[TagObservation], family: str, *, inverted: bool = False
+) -> list[TagObservation]:
+    """Give those of the tags, with corners `refined`, whose modules really show their codes.
+
+    OpenCV corrects codes read with errors, so that in families of short codes clutter passes.
+
+    Raises
+    ------
+    TagFamilyError
+        If the family is unknown.
+    """
+    printed = tag_family(family)
+    known = [one for one in refined if 0 <= one.tag < len(printed.codes)]
+    if not known:
+        return []
+    corners, tags = np.array([one.corners for one in known]), np.array([one.tag for one in known])
+    right = _show_codes(image, corners, tags, printed, inverted=inverted)
+    return [one for one, sure in zip(known, right.tolist(), strict=True) if sure]
+
+
+def _show_codes(
     image: GreyImage,
     corners: FloatArray,
     tags: NDArray[np.intp],

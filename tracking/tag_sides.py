@@ -31,27 +31,41 @@ GreyImage = NDArray[np.uint8]
 NEXT, OPPOSITE, BEFORE = [1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2]
 """Of the four corners or sides of a tag, the following, the opposite and the preceding one."""
 
-PROFILES = 20
+PROFILES = 16
 """Rows of pixels across each side."""
 
-REACH = 4
+REACH = 3
 """Pixels of each such row on either side of the edge."""
 
-END_PX = 2.0
+END_PX = 2.5
 """Length at both ends of a side that is left out: there the neighbouring side takes part."""
 
 QUIET_MODULES = 0.85
 """White around a tag that can be relied on, in its modules."""
 
-BORDER_SHARE = 0.6
+BORDER_SHARE = 0.5
 """Part of the black border's width that is used: behind it the model of the modules is coarse."""
 
-ITERATIONS = 4
-ENOUGH_PX = 0.02
-"""Steps smaller than this end the iteration."""
+ITERATIONS = 3
+ENOUGH_PX = 0.05
+"""Moves of a side smaller than this end the iteration: the next ones are smaller by far."""
 
 FIRST_BLUR_PX, LEAST_BLUR_PX, LARGEST_BLUR_PX = 0.8, 0.5, 2.5
 """Standard deviation of the blur, the pixel's own width included."""
+
+LARGEST_STEP = np.array([1.0, 2.0, 0.4])
+"""Of shift, turn and blur in one iteration, pixels."""
+
+LARGEST_LEVEL = 1000.0
+"""Grey level beyond which dark and contrast mean nothing: there was nothing to fit."""
+
+COMMON: SmallFloats = np.diag([100.0, 100.0, 1e-3, 1e-3, 100.0]).astype(np.float32)
+"""How much it counts that dark, contrast and blur are those of the whole tag, in pixels that say
+so: about as many as a side of 30 pixels has. Where little of a side can be used, this decides."""
+
+FREE: SmallFloats = np.diag([1e-3] * 5).astype(np.float32)
+"""The same in the first iteration: the tag's values are not yet known."""
+
 
 LEAST_CONTRAST = 8.0
 """Grey levels between black and white below which there is no side."""
@@ -83,10 +97,14 @@ class SideFit:
 def fit_sides(
     image: GreyImage, corners: Points, sags: FloatArray, rows: SmallFloats, *, inverted: bool
 ) -> SideFit:
-    """Fit the sides of tags with `corners` (N, 4), known to about half a pixel.
+    """Fit the sides of tags known to about half a pixel.
 
     Parameters
     ----------
+    image
+        Grey levels (height, width).
+    corners
+        (N, 4).
     sags
         (N, 4) how far the middle of a side lies outside of its chord, for the lens bends it.
     rows
@@ -94,202 +112,257 @@ def fit_sides(
     inverted
         Whether the border is white and the surroundings are black.
     """
-    sides = _survey(corners, sags, rows)
-    levels, inside = _levels(image, sides, inverted=inverted)
-    fit = np.zeros((*corners.shape, 5), np.float32)
-    fit[..., 4] = FIRST_BLUR_PX
-    weight = inside
-    for step in range(ITERATIONS):
-        lateral = fit[..., 2:3] + fit[..., 3:4] * sides.share
-        distance = sides.distance - lateral[..., None]
-        shade, slope, widening = _model(distance, sides, fit[..., 4])
-        weight = _window(distance, sides, fit[..., 4]) * inside
-        if step:
-            expected = fit[..., 0, None, None] + fit[..., 1, None, None] * shade
-            weight *= _agreeing(levels - expected, weight)[..., None]
-        basis = np.stack(
-            [np.ones_like(shade), shade, -slope, -slope * sides.share[..., None], widening]
-        )
-        fit, largest = _improved(fit, _solve(basis, weight, levels))
-        if step >= 2 and largest < ENOUGH_PX:
-            break
+    chords = corners[:, NEXT] - corners
+    # Clockwise in an image with y down: this normal points out of the tag.
+    outwards = -1j * chords / np.maximum(np.abs(chords), 1e-6)
+    sides = _survey(image, corners, chords, outwards, sags, rows, inverted=inverted)
+    fit, used = _fitted(sides)
+    shift, turn = fit[:, 2].reshape(corners.shape), fit[:, 3].reshape(corners.shape)
     return SideFit(
-        origins=corners + (fit[..., 2] - fit[..., 3] / 2) * sides.outwards,
-        directions=sides.chords + fit[..., 3] * sides.outwards,
-        contrast=fit[..., 1].astype(np.float64),
-        blur=fit[..., 4].astype(np.float64),
-        used=np.asarray(weight.any(axis=-1).mean(axis=-1)),
+        origins=corners + (shift - turn / 2) * outwards,
+        directions=chords + turn * outwards,
+        contrast=fit[:, 1].reshape(corners.shape).astype(np.float64),
+        blur=fit[:, 4].reshape(corners.shape).astype(np.float64),
+        used=used.reshape(corners.shape),
     )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Sides:
-    """Where the pixels of the profiles lie: P profiles of J pixels on each of the sides (N, 4).
+    """S = 4 N sides, each with P profiles of J pixels.
 
     Attributes
     ----------
-    columns, lines
-        (N, 4, P, J) the pixels.
+    levels
+        (S, P, J) grey levels; of the negative for inverted tags.
+    inside
+        (S, P, J) which pixels lie in the image; None if all do.
     distance
-        (N, 4, P, J) of the pixel from the side as given, outwards.
+        (S, P, J) of the pixel from the side as given, outwards.
     share
-        (N, 4, P) place along the side, -0.5 at its first corner, 0.5 at the next.
+        (S, P, 1) place along the side, -0.5 at its first corner, 0.5 at the next.
     depth
-        (N, 4, P, 1) width of a module across the side, pixels.
+        (S, P, 1) width of a module across the side, pixels.
     behind
-        (N, 4, P, 1) how white the modules behind the border are there.
+        (S, P, 1) how white the modules behind the border are there.
     """
 
-    chords: Points
-    outwards: Points
-    columns: NDArray[np.int32]
-    lines: NDArray[np.int32]
+    levels: SmallFloats
+    inside: NDArray[np.bool_] | None
     distance: SmallFloats
     share: SmallFloats
     depth: SmallFloats
     behind: SmallFloats
 
 
-def _survey(corners: Points, sags: FloatArray, rows: SmallFloats) -> _Sides:
-    chords = corners[:, NEXT] - corners
-    lengths = np.maximum(np.abs(chords), 1e-6)
-    # Clockwise in an image with y down: this normal points out of the tag.
-    outwards = -1j * chords / lengths
-    flat = np.abs(chords.real) >= np.abs(chords.imag)
-    # From here on along and across are x and y for flat sides, y and x for steep ones.
-    start, run, lean = (_turned(points, flat) for points in (corners, chords, outwards))
-    ends = np.minimum(END_PX / lengths, 0.25)[..., None]
-    shares = ends + (1 - 2 * ends) * np.linspace(0, 1, PROFILES)
-    along = np.rint(start[0] + shares * run[0])
-    shares = (along - start[0]) / np.where(np.abs(run[0]) > 1e-9, run[0], 1e-9)
-    bend = 4 * sags[..., None] / lean[1] * shares * (1 - shares)
-    line = start[1] + shares * run[1] + bend
-    across = np.rint(line)[..., None] + np.arange(-REACH, REACH + 1)
-    distance = (across - line[..., None]) * lean[1][..., None]
-    # Far outside is outside; beyond int32 would be anywhere.
-    along, across = (np.clip(values, -1, 1e6).astype(np.int32) for values in (along, across))
-    along = np.broadcast_to(along[..., None], across.shape)
-    steep = ~flat[..., None, None]
-    depth = _depth(corners, outwards, shares, rows.shape[-1])
+def _survey(
+    image: GreyImage,
+    corners: Points,
+    chords: Points,
+    outwards: Points,
+    sags: FloatArray,
+    rows: SmallFloats,
+    *,
+    inverted: bool,
+) -> _Sides:
+    """Choose the pixels of all sides and look them up."""
+    start, run, normal = (points.reshape(-1, 1) for points in (corners, chords, outwards))
+    lengths = np.maximum(np.abs(run), 1e-6)
+    ends = np.minimum(END_PX / lengths, 0.25)
+    steep = np.abs(run.imag) > np.abs(run.real)
+    # From here on along and across are x and y for flat sides, y and x for steep ones: mirrored
+    # at the diagonal. Nothing is longer than the chord, so it is not zero there.
+    start, run, normal = (
+        np.where(steep, 1j * points.conjugate(), points) for points in (start, run, normal)
+    )
+    length = np.where(run.real == 0, 1e-6, run.real)
+    along = np.rint(start.real + (ends + (1 - 2 * ends) * PLACES) * length)
+    places = (along - start.real) / length
+    lean = normal.imag
+    bend = 4 * sags.reshape(-1, 1) / np.where(lean == 0, 1, lean)
+    line = start.imag + places * (run.imag + bend * (1 - places))
+    nearest = np.rint(line)
+    levels, inside = _levels(image, along, nearest, steep)
+    distance = (nearest - line)[..., None] * lean[..., None] + lean[..., None] * ACROSS
     return _Sides(
-        chords=chords,
-        outwards=outwards,
-        columns=np.where(steep, across, along),
-        lines=np.where(steep, along, across),
+        levels=255 - levels if inverted else levels,
+        inside=inside,
         distance=distance.astype(np.float32),
-        share=(shares - 0.5).astype(np.float32),
-        depth=depth[..., None],
-        behind=_behind(rows, shares, lengths)[..., None],
+        share=(places - 0.5).astype(np.float32)[..., None],
+        depth=_depth(corners, outwards, places, rows.shape[-1])[..., None],
+        behind=_behind(rows, places, lengths)[..., None],
     )
 
 
-def _turned(points: Points, flat: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Coordinates of `points` along and across, each (N, 4, 1)."""
-    along, across = (
-        np.where(flat, points.real, points.imag),
-        np.where(flat, points.imag, points.real),
-    )
-    return along[..., None], across[..., None]
+PLACES = np.linspace(0, 1, PROFILES)
+ACROSS = np.arange(-REACH, REACH + 1)
 
 
-def _depth(corners: Points, outwards: Points, shares: FloatArray, modules: int) -> SmallFloats:
-    """Width of a module across the side at `shares` (N, 4, P) of it."""
-    first = -((corners[:, BEFORE] - corners).conjugate() * outwards).real[..., None]
-    last = -((corners[:, OPPOSITE] - corners[:, NEXT]).conjugate() * outwards).real[..., None]
-    depth = ((1 - shares) * first + shares * last) / modules
-    return np.maximum(depth, 0.1).astype(np.float32)
+def _levels(
+    image: GreyImage, along: FloatArray, nearest: FloatArray, steep: NDArray[np.bool_]
+) -> tuple[SmallFloats, NDArray[np.bool_] | None]:
+    """Grey levels (S, P, J) of the pixels, and which lie in the image, None for all."""
+    height, width = image.shape
+    # Far outside is outside; beyond int64 would be anywhere.
+    x = np.clip(np.where(steep, nearest, along), -1e6, 1e6).astype(np.int64)
+    y = np.clip(np.where(steep, along, nearest), -1e6, 1e6).astype(np.int64)
+    margin = REACH
+    across = ACROSS * np.where(steep, 1, width)[..., None]
+    if (
+        x.min() >= margin
+        and y.min() >= margin
+        and x.max() < width - margin
+        and y.max() < height - margin
+    ):
+        places = (y * width + x)[..., None] + across
+        return np.take(image, places).astype(np.float32), None
+    flat = ~steep[..., None]
+    columns = x[..., None] + ACROSS * ~flat
+    lines = y[..., None] + ACROSS * flat
+    inside = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
+    levels = image[np.where(inside, lines, 0), np.where(inside, columns, 0)]
+    return levels.astype(np.float32), inside
 
 
-def _behind(rows: SmallFloats, shares: FloatArray, lengths: FloatArray) -> SmallFloats:
-    """Whiteness of the modules behind the border at `shares`, blurred along the side.
+def _depth(corners: Points, outwards: Points, places: FloatArray, modules: int) -> SmallFloats:
+    """Width of a module across the side at `places` (S, P) along it."""
+    first = ((corners - corners[:, BEFORE]).conjugate() * outwards).real.reshape(-1, 1)
+    last = ((corners[:, NEXT] - corners[:, OPPOSITE]).conjugate() * outwards).real.reshape(-1, 1)
+    depth = (first + places * (last - first)) / modules
+    return np.asarray(np.maximum(depth, 0.1), dtype=np.float32)
+
+
+def _behind(rows: SmallFloats, places: FloatArray, lengths: FloatArray) -> SmallFloats:
+    """Whiteness of the modules behind the border at `places`, blurred along the side.
 
     The blur is a box as wide as a module in small tags: good enough for what is only the
     neighbour of what is measured. Its mean is a difference of the sum of all modules up to there.
     """
     modules = rows.shape[-1]
-    sums = np.concatenate([np.zeros_like(rows[..., :1]), np.cumsum(rows, axis=-1)], axis=-1)
-    width = np.clip(3 * FIRST_BLUR_PX * modules / lengths, 0.05, 3)[..., None]
-
-    def sum_to(place: FloatArray) -> FloatArray:
-        place = np.clip(place, 0, modules - 1e-6)
-        whole = place.astype(np.intp)
-        part = np.take_along_axis(rows, whole, -1) * (place - whole)
-        return np.asarray(np.take_along_axis(sums, whole, -1) + part)
-
-    place = shares * modules
-    return ((sum_to(place + width / 2) - sum_to(place - width / 2)) / width).astype(np.float32)
-
-
-def _levels(
-    image: GreyImage, sides: _Sides, *, inverted: bool
-) -> tuple[SmallFloats, NDArray[np.bool_]]:
-    """Grey levels of the pixels, of the negative for inverted tags, and which lie in the image."""
-    height, width = image.shape
-    inside = (sides.columns >= 0) & (sides.columns < width)
-    inside &= (sides.lines >= 0) & (sides.lines < height)
-    lines, columns = np.where(inside, sides.lines, 0), np.where(inside, sides.columns, 0)
-    levels = image[lines, columns].astype(np.float32)
-    return (255 - levels if inverted else levels), inside
+    number = len(places)
+    white = rows.reshape(number, modules)
+    sums = np.zeros((number, modules + 1))
+    np.cumsum(white, axis=-1, out=sums[:, 1:])
+    half = np.clip(1.5 * FIRST_BLUR_PX * modules / lengths, 0.05, 1.5)
+    # Both ends of the box at once: the lower ones first, then the upper ones.
+    ends = np.concatenate([places * modules - half, places * modules + half], axis=1)
+    ends = np.minimum(np.maximum(ends, 0), modules - 1e-6)
+    whole = ends.astype(np.int64)
+    side = np.arange(number)[:, None]
+    total = sums[side, whole] + white[side, whole] * (ends - whole)
+    return np.asarray((total[:, PROFILES:] - total[:, :PROFILES]) / (2 * half), dtype=np.float32)
 
 
-def _model(
-    distance: SmallFloats, sides: _Sides, blur: SmallFloats
-) -> tuple[SmallFloats, SmallFloats, SmallFloats]:
-    """Shade (0 black, 1 white) at `distance`, its slope over distance, and over the blur."""
-    inverse = 1 / blur[..., None, None]
-    edge = distance * inverse
-    within = -(distance + sides.depth) * inverse
-    edge_slope = _density(edge) * inverse
-    within_slope = sides.behind * (_density(within) * inverse)
-    shade = _sum(edge) + sides.behind * _sum(within)
-    return shade, edge_slope - within_slope, -(edge * edge_slope + within * within_slope)
+def _fitted(sides: _Sides) -> tuple[SmallFloats, FloatArray]:
+    """Dark, contrast, shift, turn, blur (S, 5) of each side, and the share of profiles used."""
+    number = len(sides.levels)
+    fit = np.zeros((number, 5), np.float32)
+    fit[:, 4] = FIRST_BLUR_PX
+    basis = np.ones((number, 5, PROFILES, ACROSS.size), np.float32)
+    weight = np.ones_like(sides.levels)
+    for step in range(ITERATIONS):
+        distance = sides.distance - (fit[:, 2, None, None] + fit[:, 3, None, None] * sides.share)
+        _model(distance, sides, fit[:, 4, None, None], basis)
+        weight = _window(distance, sides, fit[:, 4, None, None])
+        if step:
+            expected = fit[:, 0, None, None] + fit[:, 1, None, None] * basis[:, 1]
+            weight *= _agreeing(sides.levels - expected, weight)
+            typical = _typical(fit, weight)
+            solved = _solve(basis, weight, sides.levels, typical, COMMON)
+        else:
+            solved = _solve(basis, weight, sides.levels, fit, FREE)
+        fit, largest = _improved(fit, solved)
+        if step and largest < ENOUGH_PX:
+            break
+    return fit, np.asarray(weight.any(axis=2).mean(axis=1))
 
 
-def _density(z: SmallFloats) -> SmallFloats:
-    """Density of the normal distribution."""
-    return np.float32(0.39894228) * np.exp(np.float32(-0.5) * z * z)
+def _model(distance: SmallFloats, sides: _Sides, blur: SmallFloats, basis: SmallFloats) -> None:
+    """Put what shade (0 black, 1 white) is at `distance` into `basis`, and its derivatives.
 
-
-def _sum(z: SmallFloats) -> SmallFloats:
-    """Sum of the normal distribution, to 0.0003 and exactly odd about its middle.
-
-    E. Page, Applied Statistics 26 (1977) 75: several times quicker than the exact one.
+    Function 1 is the shade, 2 and 3 its change with shift and turn, 4 with the blur.
     """
-    scaled = z * (np.float32(0.7978845608) + np.float32(0.035677408) * z * z)
-    return np.float32(0.5) + np.float32(0.5) * np.tanh(scaled)
+    inverse = 1 / blur
+    z = np.empty((2, *distance.shape), np.float32)
+    np.multiply(distance, inverse, out=z[0])
+    np.multiply(distance + sides.depth, -inverse, out=z[1])
+    square = z * z
+    # Sum of the normal distribution to 0.0003, exactly odd and so unbiased, several times quicker
+    # than the exact one: E. Page, Applied Statistics 26 (1977) 75.
+    shade = np.tanh(z * (square * np.float32(0.035677408) + np.float32(0.7978845608)))
+    shade += 1
+    density = np.exp(square * np.float32(-0.5))
+    density *= inverse * np.float32(0.39894228)
+    shade *= np.float32(0.5)
+    shade[1] *= sides.behind
+    density[1] *= sides.behind
+    np.add(shade[0], shade[1], out=basis[:, 1])
+    np.subtract(density[1], density[0], out=basis[:, 2])
+    np.multiply(basis[:, 2], sides.share, out=basis[:, 3])
+    density *= z
+    np.add(density[0], density[1], out=basis[:, 4])
+    np.negative(basis[:, 4], out=basis[:, 4])
 
 
 def _window(distance: SmallFloats, sides: _Sides, blur: SmallFloats) -> SmallFloats:
     """Weight of pixels by their distance: what lies near the unknown takes no part."""
-    inner = 2 * distance + (2 * BORDER_SHARE * sides.depth + np.float32(0.5))
-    limit = np.maximum(QUIET_MODULES * sides.depth - 2 * blur[..., None, None], np.float32(0.9))
-    outer = (2 * limit + np.float32(0.5)) - 2 * distance
-    return np.clip(np.minimum(inner, outer), 0, 1)
+    inner = 2 * BORDER_SHARE * sides.depth + np.float32(0.5)
+    limit = np.maximum(QUIET_MODULES * sides.depth - 2 * blur, np.float32(0.9))
+    outer = 2 * limit + np.float32(0.5)
+    twice = distance + distance
+    weight = np.minimum(twice + inner, outer - twice)
+    np.maximum(weight, 0, out=weight)
+    np.minimum(weight, 1, out=weight)
+    if sides.inside is not None:
+        weight *= sides.inside
+    return np.asarray(weight)
 
 
 def _agreeing(residual: SmallFloats, weight: SmallFloats) -> NDArray[np.bool_]:
-    """Profiles (N, 4, P) that fit: something lies on those that are three times worse than most."""
-    total = weight.sum(axis=-1)
-    error = (weight * residual * residual).sum(axis=-1) / np.maximum(total, np.float32(1e-3))
-    typical = np.partition(error, PROFILES // 2, axis=-1)[..., PROFILES // 2, None]
-    return np.asarray((error <= 9 * typical + 4) & (total > 0))
+    """Profiles (S, P, 1) that fit: something lies on those that are three times worse than most."""
+    total = weight.sum(axis=2)
+    residual *= residual
+    residual *= weight
+    error = residual.sum(axis=2) / (total + np.float32(1e-3))
+    typical = np.partition(error, PROFILES // 2, axis=1)[:, PROFILES // 2, None]
+    return np.asarray((error <= 9 * typical + 4) & (total > 0))[..., None]
 
 
-def _solve(basis: SmallFloats, weight: SmallFloats, levels: SmallFloats) -> FloatArray:
-    """Weighted least squares of `levels` in the five functions of `basis`, (N, 4, 5)."""
-    number = weight.shape[0] * 4
-    functions = basis.reshape(5, number, -1).transpose(1, 0, 2)
-    weighted = functions * weight.reshape(number, 1, -1)
-    normal = weighted @ functions.transpose(0, 2, 1) + np.eye(5, dtype=np.float32) * 1e-3
-    right = weighted @ levels.reshape(number, -1, 1)
-    solved = np.linalg.solve(normal.astype(np.float64), right.astype(np.float64))
-    return np.asarray(solved.reshape(-1, 4, 5))
+def _typical(fit: SmallFloats, weight: SmallFloats) -> SmallFloats:
+    """Dark, contrast and blur of the tag of each side (S, 5), sides of which much is used first.
+
+    Shift, turn and blur as the changes times contrast that lead there, for these are solved for.
+    """
+    share = np.square(weight.sum(axis=(1, 2))).reshape(-1, 4, 1) + np.float32(1e-6)
+    mean = (share * fit.reshape(-1, 4, 5)).sum(axis=1) / share.sum(axis=1)
+    typical = np.repeat(mean, 4, axis=0)
+    typical[:, 2:4] = 0
+    typical[:, 4] -= fit[:, 4]
+    typical[:, 4] *= fit[:, 1]
+    return typical
+
+
+def _solve(
+    basis: SmallFloats,
+    weight: SmallFloats,
+    levels: SmallFloats,
+    typical: SmallFloats,
+    trust: SmallFloats,
+) -> FloatArray:
+    """Weighted least squares (S, 5) of `levels` in the functions of `basis`, drawn to `typical`."""
+    functions = basis.reshape(len(basis), 5, -1)
+    weighted = functions * weight.reshape(len(basis), 1, -1)
+    normal = weighted @ functions.transpose(0, 2, 1) + trust
+    right = weighted @ levels.reshape(len(basis), -1, 1) + (typical @ trust)[..., None]
+    return np.asarray(np.linalg.solve(normal.astype(np.float64), right.astype(np.float64)))[..., 0]
 
 
 def _improved(fit: SmallFloats, solved: FloatArray) -> tuple[SmallFloats, float]:
     """Take the step that `solved` proposes, within reason; the largest move of a side, pixels."""
-    contrast = np.where(np.abs(solved[..., 1:2]) > 1, solved[..., 1:2], 1)
-    moves = np.clip(solved[..., 2:] / contrast, [-1.0, -2.0, -0.4], [1.0, 2.0, 0.4])
-    better = np.concatenate([solved[..., :2], fit[..., 2:] + moves], axis=-1).astype(np.float32)
-    better[..., 4] = np.clip(better[..., 4], LEAST_BLUR_PX, LARGEST_BLUR_PX)
-    return better, float(np.abs(moves[..., :2]).max())
+    contrast = np.where(np.abs(solved[:, 1:2]) > 1, solved[:, 1:2], 1)
+    moves = np.minimum(np.maximum(solved[:, 2:] / contrast, -LARGEST_STEP), LARGEST_STEP)
+    better = np.empty_like(fit)
+    better[:, :2] = np.minimum(np.maximum(solved[:, :2], -LARGEST_LEVEL), LARGEST_LEVEL)
+    np.add(fit[:, 2:], moves, out=better[:, 2:], casting="same_kind")
+    better[:, 4] = np.minimum(np.maximum(better[:, 4], LEAST_BLUR_PX), LARGEST_BLUR_PX)
+    return better, float(np.abs(moves[:, :2]).max())
