@@ -17,6 +17,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.spatial.transform import RigidTransform
 
+from tracking.bodies import BodyError
+from tracking.body_check import check_bodies
 from tracking.calibration.result import (
     BodyValue,
     CalibrationResult,
@@ -154,7 +156,8 @@ def read_setup(folder: Path) -> Setup:
     Raises
     ------
     SetupError
-        If the file is missing, is no JSON, of another version or wrong in a field.
+        If the file is missing, is no JSON, of another version, wrong in a field, or holds a body
+        that cannot exist or that shares its tags with another.
     """
     path = folder / SETUP_FILE
     try:
@@ -172,13 +175,17 @@ def read_setup(folder: Path) -> Setup:
             "Open it with the version of Coilpilot that wrote it."
         )
     try:
-        return Setup.model_validate(data)
+        setup = Setup.model_validate(data)
+        check_bodies(body.body() for body in setup.bodies)
+    except BodyError as error:
+        raise SetupError(f"{path}: {error}") from error
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
         raise SetupError(
             f"{path}: '{where}' is wrong ({fault['msg']}). Correct it there."
         ) from error
+    return setup
 
 
 def write_setup(folder: Path, setup: Setup) -> None:

@@ -1,5 +1,8 @@
 """Bodies that cannot exist are refused; exact, measured and odd but possible ones are not."""
 
+import json
+from importlib.resources import files
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +11,8 @@ from hypothesis import strategies as st
 from tests.tracking import rendering
 from tracking.bodies import BodyError, MarkerBody, bent_plate
 from tracking.body_check import check_bodies, check_body, side_lengths, tag_axes
+from tracking.feed_description import BodyModel, FeedError, read_description
+from tracking.setups import Setup, SetupError, read_setup, write_setup
 
 PLATE = bent_plate("head", 0)
 SQUARE = np.array([[-18.0, -18, 0], [18, -18, 0], [18, 18, 0], [-18, 18, 0]])
@@ -179,3 +184,34 @@ def test_axes_and_sides_of_a_tag():
     assert down[0].tolist() == [0, 1, 0]
     assert front[0].tolist() == [0, 0, -1], "towards who reads it"
     assert side_lengths(SQUARE[None]) == pytest.approx([36.0])
+
+
+def mirrored_model():
+    return BodyModel.of(changed(3, PLATE.corners[3][MIRRORED]))
+
+
+def test_a_setup_refuses_an_impossible_body(tmp_path):
+    write_setup(tmp_path, Setup(name="room", bodies=(BodyModel.of(PLATE),)))
+    assert len(read_setup(tmp_path).bodies) == 1
+    write_setup(tmp_path, Setup(name="room", bodies=(mirrored_model(),)))
+    with pytest.raises(SetupError, match=r"setup\.json: Tag 3 of marker body 'head' is seen"):
+        read_setup(tmp_path)
+    twice = BodyModel.of(PLATE).model_copy(update={"name": "pointer"})
+    write_setup(tmp_path, Setup(name="room", bodies=(BodyModel.of(PLATE), twice)))
+    with pytest.raises(SetupError, match="Tag 0 belongs to marker body 'head' and to 'pointer'"):
+        read_setup(tmp_path)
+
+
+def test_a_feed_refuses_an_impossible_body(tmp_path):
+    path = tmp_path / "feed.json"
+    text = (files("resources") / "practice.feed" / "feed.json").read_text(encoding="utf-8")
+    data = json.loads(text)
+    data["bodies"][0] = mirrored_model().model_dump(mode="json")
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(FeedError, match=r"feed\.json: Tag 3 of marker body 'head' is seen"):
+        read_description(path)
+    data = json.loads(text)
+    data["bodies"][0]["tags"][1]["id"] = data["bodies"][0]["tags"][0]["id"]
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(FeedError, match="is listed more than once"):
+        read_description(path)

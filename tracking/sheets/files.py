@@ -72,11 +72,20 @@ def write_files(files: Mapping[Path, bytes], *, replace: bool) -> None:
         raise SheetError(f"{there[0]}{more} there already. Choose another name, or add --force.")
     for path, content in files.items():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_name(f"{path.name}.new")
-            fresh.write_bytes(content)
-            os.replace(fresh, path)
+            _write_whole(path, content)
         except OSError as error:
             raise SheetError(
                 f"{path} cannot be written ({error.strerror}). Choose another folder."
             ) from error
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, and its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        fresh.write_bytes(content)
+        os.replace(fresh, path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
