@@ -16,11 +16,11 @@ from tests.tracking.igtl.peers import (
     reading,
     wait_until,
 )
-from tracking.foreign_poses import TransformNames
+from tracking.foreign_poses import NamesError, TransformNames
 from tracking.igtl.address import LOOPBACK, Address
 from tracking.igtl.client import IgtlClient
 from tracking.igtl.messages import Message, Status, Tool, TrackingData, Transform, pack
-from tracking.pose_source import PosePipeline
+from tracking.igtl.opening import igtl_pipeline
 from tracking.poses import POSE_LIMIT_NS, TrackingState
 
 TRACKED, LOST = TrackingState.TRACKED, TrackingState.LOST
@@ -194,8 +194,8 @@ class Listener:
 def test_the_pipeline_gives_what_cameras_give():
     listener = Listener()
     with raw_server() as server:
-        pipeline = PosePipeline(
-            client(server.address), listener.results.append, on_error=listener.errors.append
+        pipeline = igtl_pipeline(
+            str(server.address), listener.results.append, on_error=listener.errors.append
         )
         pipeline.start()
         try:
@@ -227,3 +227,8 @@ def test_the_pipeline_gives_what_cameras_give():
             pipeline.stop()
             pipeline.stop()
     assert listener.errors == []
+
+
+def test_navigation_needs_head_and_coil():
+    with pytest.raises(NamesError, match="CoilToTracker=coil_body"):
+        igtl_pipeline("host", print, on_error=print, names={"HeadToTracker": "head"})
