@@ -61,7 +61,7 @@ BENT_STEPS = (
 )
 MOUNT_STEPS = {
     "head": "Fix the plate to a band or to glasses so that it cannot move on the head; "
-    "“{name} {first}” is top left for who faces the person.",
+    "“{name} {first}” is top left as seen by one who faces the person.",
     "coil": "Fix the plate rigidly to the coil’s handle or casing, facing the cameras when the "
     "coil is on the head; it must not rock.",
     "pointer": "Fix the plate to the end of a straight, stiff rod with a sharp tip, 150 to 200 mm "
@@ -72,10 +72,10 @@ MEASURE_STEP = (
     "measuring, expect twice the error."
 )
 PUCK_STEPS = (
-    "Pierce the middle of the cross with a pin. Glue the print flat onto a rigid, flat board; "
-    "board and paper together must be {backing:g} mm thick (else state --backing). Cut along "
-    "the solid line.",
-    "Clamp it, print up, onto the head-side face of the coil: pin hole on the focal point, arrow "
+    "Glue it flat onto a rigid, flat board; board and paper together must be {backing:g} mm thick "
+    "(else state --backing). Cut along the solid line and drill a hole of 1 mm through the middle "
+    "of the cross.",
+    "Clamp it, print up, onto the head-side face of the coil: hole on the focal point, arrow "
     "away from the handle, lines along and across the handle.",
     "Show coil and puck to the cameras together: “coilpilot calibrate coil”. The puck’s frame: "
     "origin behind the cross in the middle of the back, z out of the print (into the head), y "
