@@ -15,11 +15,13 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scipy.spatial.transform import RigidTransform
 
+from app.live.feed_recording import FeedRecording
+from app.live.live_cameras import LiveCameras
 from app.navigate.guidance import Tolerance
 from app.navigate.navigation import COIL_BODY, HEAD, HeadSurfaces, Navigation, Setup
 from app.navigate.navigator import Navigator
@@ -42,11 +44,15 @@ from app.subject.head import Head
 from render.coil_model import CoilModel
 from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
+from tracking.feed_description import BodyModel, FeedDescription, TargetModel, TransformModel
+from tracking.feed_recorder import feed_of
 from tracking.frames import FrameSource, FrameSourceError
 from tracking.pipeline import PipelineCounters, TrackingPipeline
 from tracking.tracker import Tracker
 from tracking.turns import Turns
 
+NOT_REGISTERED = "NOT REGISTERED: the nominal place of the head's markers"
+"""How a registration that is none is recorded."""
 REFUSAL_SHOWN_NS = 6_000_000_000
 """How long the refusal of a wish stays on screen."""
 
@@ -77,6 +83,10 @@ class Equipment:
         The first target; None to start without one.
     mode
         What is not real, in words; always on screen.
+    registered
+        Whether `mri_from_head` was measured. If not, no navigated pulse is permitted.
+    origin
+        Where registration and calibration come from, for the record.
     """
 
     head: Head
@@ -89,6 +99,8 @@ class Equipment:
     coil_body_from_coil: RigidTransform
     target: Target | None
     mode: str
+    registered: bool = True
+    origin: str = "from the feed"
 
 
 class Rig:
@@ -125,6 +137,8 @@ class Rig:
                 )
         self.equipment = equipment
         self.start_ns = time.monotonic_ns()
+        self.cameras = LiveCameras(equipment.sources)
+        self.feed_recording = FeedRecording(self.cameras, self._describe_feed, session.path)
         self.pulse_log = PulseLog()
         self.turns = Turns()
         self._session_path = session.path
@@ -148,7 +162,7 @@ class Rig:
         )
         self.navigator = Navigator(setup, surfaces, self._on_navigation)
         self._pipeline = TrackingPipeline(
-            equipment.sources,
+            self.cameras.sources,
             Tracker(equipment.cameras, equipment.bodies),
             self.navigator.on_tracked,
             on_error=self._on_source_failed,
@@ -206,6 +220,7 @@ class Rig:
         self._closed = True
         self.stimulator.close()
         self._pipeline.stop()
+        self.feed_recording.close()
         with suppress(SessionError):
             self._recorder.record(events.SESSION_CLOSED, events.SessionClosed(reason="").body())
         self._recorder.close()
@@ -238,6 +253,7 @@ class Rig:
         facts = window_facts(
             self.navigator.newest,
             self.navigator.setup.target,
+            registered=self.equipment.registered,
             recording=self._recorder.failure is None,
             process_ended=self._process_ended,
             now_ns=now_ns,
@@ -261,24 +277,42 @@ class Rig:
         return f"Recording to {self._session_path.name}", False
 
     def fault(self, now_ns: int) -> str:
-        """Say what is wrong: the newest lasting fault, else a refusal of the last seconds."""
-        if self._faults:
-            return self._faults[-1]
+        """Say what is wrong: the newest lasting fault, cameras that are gone, or a refusal."""
+        lasting = self._faults[-1] if self._faults else self.cameras.fault()
+        if lasting:
+            return lasting
         sentence, time_ns = self._refusal
         return sentence if now_ns - time_ns < REFUSAL_SHOWN_NS else ""
+
+    def _describe_feed(self, name: str) -> FeedDescription:
+        equipment, target = self.equipment, self.navigator.setup.target
+        place = TransformModel.of(equipment.mri_from_head) if equipment.registered else None
+        return feed_of(
+            name,
+            equipment.cameras,
+            bodies=[BodyModel.of(body) for body in equipment.bodies],
+            mri_from_head=place,
+            coil_body_from_coil=TransformModel.of(equipment.coil_body_from_coil),
+            target=None
+            if target is None
+            else TargetModel(
+                name=target.name, mri_from_target=TransformModel.of(target.mri_from_target)
+            ),
+        )
 
     def _record_setup(self, setup: Setup) -> None:
         self._recorder.record(
             events.REGISTRATION,
             events.Registration(
-                mri_from_head=rigid_pose(setup.mri_from_head), method="from the feed"
+                mri_from_head=rigid_pose(setup.mri_from_head),
+                method=self.equipment.origin if self.equipment.registered else NOT_REGISTERED,
             ).body(),
         )
         self._recorder.record(
             events.CALIBRATION,
             events.Calibration(
                 coil_body_from_coil=rigid_pose(setup.coil_body_from_coil),
-                method="from the feed",
+                method=self.equipment.origin,
                 coil=self.equipment.coil.name,
             ).body(),
         )
@@ -309,7 +343,8 @@ class Rig:
 
     def _on_navigation(self, navigation: Navigation) -> None:
         """On the tracker's thread, with every set of images."""
-        if navigation.tracked:
+        # Where the head is not known, nothing is on target, however well it is tracked.
+        if navigation.tracked and self.equipment.registered:
             self._renew_pose_lease(navigation)
         self._recorder.record_poses(navigation.poses.values())
         self._pulse_poses.resolve(time.monotonic_ns())
@@ -349,7 +384,11 @@ class Rig:
             )
         )
         if event.outcome != "refused":
-            self._pulse_poses.add(event.pulse_id, event.time_ns, self.navigator.setup)
+            setup = self.navigator.setup
+            if not self.equipment.registered:
+                # Neither hit nor miss: nobody knows.
+                setup = replace(setup, target=None)
+            self._pulse_poses.add(event.pulse_id, event.time_ns, setup)
 
     def _on_pulse_pose(self, pose: PulsePose) -> None:
         """On the tracker's thread: record it; it is shown once it is on the disk."""

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.identity import NAME, RESEARCH_USE, program_version
+from app.live.recording_panel import RecordingPanel
 from app.navigate.bullseye_panel import BullseyePanel
 from app.navigate.camera_panel import CameraPanel
 from app.navigate.guidance_panel import GuidancePanel
@@ -43,7 +44,6 @@ from render.markers import Hit
 from render.markers import Target as DrawnTarget
 from render.scene import HeadScene
 from render.views import ViewPreset
-from tracking.poses import POSE_LIMIT_NS
 
 DRAW_INTERVAL_MS = 5
 """How often the window looks for a new pose. Looking costs next to nothing; a pose that has just
@@ -59,7 +59,6 @@ LIST_INTERVAL_NS = 250_000_000
 HITS_PAUSE_NS = 700_000_000
 """New hits are drawn on the head when the pulses pause: that draws the whole picture anew, which
 would hold up the tracker, and with it the permission, in the middle of a train."""
-STALE_PICTURE_NS = 500_000_000
 
 
 class Window(QMainWindow):
@@ -84,6 +83,7 @@ class Window(QMainWindow):
         self._cameras = {
             camera.name: CameraPanel(camera, rig.body_of_tag) for camera in rig.equipment.cameras
         }
+        self._recording = RecordingPanel(rig.feed_recording.start, rig.feed_recording.stop)
         self._pulses = PulsesPanel(rig.start_ns)
         self._stimulate = StimulatePanel(_actions(rig))
         self._stop = QPushButton("STOP  (Esc)")
@@ -128,6 +128,7 @@ class Window(QMainWindow):
         self._guidance.show_readings(guidance_readings(navigation, now_ns))
         self._drawn_bullseye = bullseye_reading(navigation, now_ns, self._drawn_bullseye)
         self._bullseye.show_bullseye(self._drawn_bullseye)
+        self._show_cameras(now_ns)
         self._show_tracking(now_ns)
         self._stimulate.show_reading(self._rig.stimulator_reading(now_ns))
         self._show_fault(now_ns)
@@ -163,8 +164,12 @@ class Window(QMainWindow):
         for camera, panel in self._cameras.items():
             frame = frames.frames.get(camera)
             if frame is not None:
-                stale = now_ns - frame.time_ns > max(STALE_PICTURE_NS, POSE_LIMIT_NS)
-                panel.show_frame(frame.image, frames.detections.get(camera, ()), stale=stale)
+                panel.show_frame(frame.image, frames.detections.get(camera, ()))
+
+    def _show_cameras(self, now_ns: int) -> None:
+        for camera, panel in self._cameras.items():
+            panel.show_reading(self._rig.cameras.reading(camera, now_ns))
+        self._recording.show_reading(self._rig.feed_recording.reading(now_ns))
 
     def _show_fault(self, now_ns: int) -> None:
         sentence = self._rig.fault(now_ns)
@@ -208,6 +213,8 @@ class Window(QMainWindow):
         layout.setSpacing(6)
         layout.addLayout(self._head_line())
         layout.addWidget(self._fault)
+        if not self._rig.equipment.registered:
+            layout.addWidget(_not_registered())
         layout.addLayout(middle, 1)
         layout.addLayout(bottom)
         centre = QWidget()
@@ -255,6 +262,7 @@ class Window(QMainWindow):
         for panel in self._cameras.values():
             layout.addWidget(panel)
         layout.addWidget(_titled("Tracking", self._tracking))
+        layout.addWidget(self._recording)
         layout.addStretch(1)
         return column
 
@@ -290,6 +298,15 @@ def _actions(rig: Rig) -> StimulateActions:
         fire_on_target=rig.stimulator.fire_on_target,
         waive_navigation=rig.stimulator.waive_pose_lease,
     )
+
+
+def _not_registered() -> QLabel:
+    words = QLabel("NOT REGISTERED: the head is drawn at a nominal place, no navigated pulse")
+    words.setFont(number_font(22))
+    words.setAccessibleName("Registration")
+    words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    set_colour(words, palette.VERMILION)
+    return words
 
 
 def _titled(title: str, panel: QWidget) -> QGroupBox:

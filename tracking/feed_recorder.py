@@ -246,7 +246,9 @@ def feed_of(
     """Describe a feed of calibrated cameras; `known` are further fields of the description."""
     models = [
         CameraModel(
-            **_files(number, camera.name),
+            name=camera.name,
+            video=f"{_stem(number, camera.name)}.mkv",
+            times=f"{_stem(number, camera.name)}.csv",
             width=camera.width,
             height=camera.height,
             matrix=camera.matrix.tolist(),
@@ -264,7 +266,9 @@ def feed_of_setup(name: str, setup: Setup) -> FeedDescription:
     here = TransformModel(translation=(0, 0, 0), quaternion=(0, 0, 0, 1)) if only else None
     models = [
         CameraModel(
-            **_files(number, camera.name),
+            name=camera.name,
+            video=f"{_stem(number, camera.name)}.mkv",
+            times=f"{_stem(number, camera.name)}.csv",
             width=camera.settings.width,
             height=camera.settings.height,
             matrix=None if camera.intrinsics is None else camera.intrinsics.matrix,
@@ -296,11 +300,10 @@ def give_way() -> None:
         kernel.SetThreadPriority(kernel.GetCurrentThread(), -2)
 
 
-def _files(number: int, name: str) -> dict[str, str]:
-    """Name the camera and its files; what no file system objects to, and no two alike."""
+def _stem(number: int, name: str) -> str:
+    """Name a camera's files: what no file system objects to, and no two alike."""
     plain = "".join(one if one.isascii() and one.isalnum() else "_" for one in name)
-    stem = f"{number}-{plain}"
-    return {"name": name, "video": f"{stem}.mkv", "times": f"{stem}.csv"}
+    return f"{number}-{plain}"
 
 
 def _unfinished(camera: CameraModel) -> CameraModel:

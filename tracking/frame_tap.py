@@ -17,11 +17,14 @@ class TappedSource:
         Where the frames come from.
     tap
         Called on the capturing thread; must be quick. May be changed at any time.
+    newest_ns
+        When the newest frame was taken; None before the first.
     """
 
     def __init__(self, source: FrameSource) -> None:
         self.source = source
         self.tap: Callable[[Frame], None] | None = None
+        self.newest_ns: int | None = None
 
     @property
     def camera(self) -> Camera:
@@ -32,8 +35,10 @@ class TappedSource:
         """Wait for the next frame; None once the source has ended or was closed."""
         frame = self.source.read()
         tap = self.tap
-        if frame is not None and tap is not None:
-            tap(frame)
+        if frame is not None:
+            self.newest_ns = frame.time_ns
+            if tap is not None:
+                tap(frame)
         return frame
 
     def close(self) -> None:

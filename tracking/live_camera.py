@@ -31,6 +31,7 @@ from tracking.setups import SetupCamera
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts to open it; the last one from then on."""
 RATE_FRAMES = 31
+DAMAGED = "Damaged pictures come in and are left out. Check the cable or the network."
 DAMAGED_SHOWN_NS = 3_000_000_000
 """How long a damaged picture is spoken of."""
 
@@ -60,7 +61,9 @@ class CameraState:
     sentence
         Why it is not there, and what to do; empty while it is connected.
     warnings
-        What is wrong with its pictures, or is not set as it should be.
+        What is wrong with its pictures.
+    notes
+        What could not be set or locked as it should be.
     last_frame_ns
         Time of its newest frame; None before the first.
     frames, damaged, reconnections
@@ -76,6 +79,7 @@ class CameraState:
     since_ns: int
     sentence: str = ""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     last_frame_ns: int | None = None
     frames: int = 0
     damaged: int = 0
@@ -206,7 +210,7 @@ class LiveCamera:
         if image is None or not size_fits:
             self._damaged_ns = now_ns
             words = () if image is None else (_wrong_size(self._camera, image.pixels),)
-            self._note(now_ns, (*words, *self._standing()), damaged=self._state.damaged + 1)
+            self._note(now_ns, words or (DAMAGED,), damaged=self._state.damaged + 1)
             return None
         self._attempts = 0
         pixels = cv2.flip(image.pixels, 1) if self._mirrored else image.pixels
@@ -214,23 +218,16 @@ class LiveCamera:
         self._last_ns = time_ns
         self._arrivals.append(image.host_ns)
         sequence = self._state.frames
-        warnings = (*self._watch.look(image.pixels, time_ns), *self._standing(now_ns))
+        warnings = (*self._watch.look(image.pixels, time_ns), *self._damage(now_ns))
         self._note(now_ns, warnings, frames=sequence + 1, last_frame_ns=time_ns)
         return Frame(self._camera.name, sequence, time_ns, np.asarray(pixels, dtype=np.uint8))
 
     def _capture_time(self, image: Image) -> int:
         return image.host_ns if image.captured_ns is None else image.captured_ns
 
-    def _standing(self, now_ns: int | None = None) -> tuple[str, ...]:
-        """Give what was to be said of the stream itself, and of damage a moment ago."""
-        stream = self._stream
-        notes = () if stream is None else stream.notes
-        recent = (
-            now_ns is not None
-            and self._damaged_ns is not None
-            and now_ns - self._damaged_ns < DAMAGED_SHOWN_NS
-        )
-        return ("Damaged pictures come in and are left out.", *notes) if recent else notes
+    def _damage(self, now_ns: int) -> tuple[str, ...]:
+        recent = self._damaged_ns is not None and now_ns - self._damaged_ns < DAMAGED_SHOWN_NS
+        return (DAMAGED,) if recent else ()
 
     def _note(self, now_ns: int, warnings: tuple[str, ...], **counts: int) -> None:
         state = self._state
@@ -242,6 +239,7 @@ class LiveCamera:
             since_ns=now_ns if fresh else state.since_ns,
             sentence="",
             warnings=warnings,
+            notes=() if stream is None else stream.notes,
             frames_per_s=self._rate(),
             reconnections=state.reconnections + back,
             settings=None if stream is None else stream.settings,

@@ -196,7 +196,8 @@ def _connect(
     except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
         raise StreamFault(
-            f"{shown} cannot be reached ({error}). Check that the camera runs, and its address.",
+            f"{shown} cannot be reached ({_cause(error)}). Check that the camera runs, and its "
+            "address.",
             absent=True,
         ) from error
     try:
@@ -206,6 +207,11 @@ def _connect(
         connection.close()
         raise
     return connected, response
+
+
+def _cause(error: Exception) -> str:
+    """Say what the system says, without its numbers."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _target(parts: SplitResult) -> str:

@@ -1,25 +1,32 @@
-"""``coilpilot``: the window on a feed, with the simulated stimulator, ready to go."""
+"""``coilpilot``: the window on a feed or on live cameras, with the simulated stimulator."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from app.commands.output import Failure
+from app.live.equipment import live_equipment
 from app.practice.equipment import Practice, practice
 from app.rig import Rig, RigError
 from app.session.errors import SessionError
 from app.session.new_session import new_session
 from app.subject.head import HeadError
 from tracking.frames import FrameSourceError
+from tracking.setups import SetupError
 
 
-def run_window(*, feed: Path | None, head: Path | None, sessions: Path | None) -> int:
-    """Open the window and run it until it is closed; exit status."""
+def run_window(
+    *, feed: Path | None, head: Path | None, sessions: Path | None, setup: Path | None = None
+) -> int:
+    """Open the window, on live cameras if a setup is given, and run it until closed; status."""
     from app.widgets.application import open_application
     from app.window import Window
 
     application = open_application()
-    rig = open_rig(open_practice(feed, head, speed=1.0, loop=True), sessions)
+    if setup is None:
+        rig = open_rig(open_practice(feed, head, speed=1.0, loop=True), sessions)
+    else:
+        rig = open_live_rig(setup, head, sessions)
     # The cameras begin while the window is still being built: the coil is there when it opens.
     rig.start()
     window = Window(rig)
@@ -47,4 +54,13 @@ def open_rig(opened: Practice, sessions: Path | None) -> Rig:
         return Rig(opened.equipment, session)
     except (SessionError, RigError) as error:
         opened.playback.close()
+        raise Failure(str(error)) from error
+
+
+def open_live_rig(setup: Path, head: Path | None, sessions: Path | None) -> Rig:
+    """Make the rig on a setup's live cameras; :class:`Failure` if that is not possible."""
+    try:
+        equipment = live_equipment(setup, head)
+        return Rig(equipment, new_session(sessions, {"setup": setup.stem, "mode": equipment.mode}))
+    except (SetupError, HeadError, SessionError, RigError) as error:
         raise Failure(str(error)) from error

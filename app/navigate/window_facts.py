@@ -18,6 +18,7 @@ def window_facts(
     target: Target | None,
     *,
     recording: bool,
+    registered: bool = True,
     process_ended: str | None,
     now_ns: int,
 ) -> WindowFacts:
@@ -31,6 +32,8 @@ def window_facts(
         The chosen target, if any.
     recording
         Whether the session file takes records.
+    registered
+        Whether it was measured where the head is.
     process_ended
         Sentence about the end of the stimulator's process, if it has ended.
     now_ns
@@ -42,6 +45,7 @@ def window_facts(
         out = guidance.exceeded(navigation.setup.tolerance)
     return WindowFacts(
         session_open=recording,
+        registered=registered,
         target_name=None if target is None else target.name,
         head_missing=_missing(navigation, HEAD, "The head", now_ns),
         coil_missing=_missing(navigation, COIL_BODY, "The coil", now_ns),

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from app.stimulate.messages import StateEvent
 
+NOT_REGISTERED = (
+    "The head is NOT REGISTERED, so where the coil is on it is unknown: register it first"
+)
 STATE_LIMIT_NS = 1_000_000_000
 """A stimulator process that has said nothing for so long does not answer."""
 
@@ -45,6 +48,8 @@ class WindowFacts:
         gives them; empty when on target.
     process_ended
         Sentence when the stimulator process is gone, else None.
+    registered
+        Whether it was measured where the head is under its markers.
     """
 
     session_open: bool
@@ -53,6 +58,7 @@ class WindowFacts:
     coil_missing: str | None
     out_of_tolerance: Sequence[str]
     process_ended: str | None = None
+    registered: bool = True
 
 
 def permits(facts: WindowFacts, state: StateEvent | None, now_ns: int) -> list[Permit]:
@@ -124,19 +130,24 @@ def _armed(state: StateEvent) -> Permit:
 def _navigation(facts: WindowFacts, *, waived: bool) -> list[Permit]:
     if waived:
         return [Permit("Navigation", True, "NOT NAVIGATED: pulses go without a tracked coil")]
+    registered = Permit(
+        "Registration",
+        facts.registered,
+        "The head is registered" if facts.registered else NOT_REGISTERED,
+    )
     if facts.target_name is None:
         target = Permit("Target", False, "No target is chosen: choose one")
     else:
         target = Permit("Target", True, f"The target is {facts.target_name}")
     head = Permit("Head", facts.head_missing is None, facts.head_missing or "The head is tracked")
     coil = Permit("Coil", facts.coil_missing is None, facts.coil_missing or "The coil is tracked")
-    known = target.given and head.given and coil.given
+    known = registered.given and target.given and head.given and coil.given
     if known and not facts.out_of_tolerance:
         position = Permit("On target", True, "The coil is on the target")
     else:
         words = "; ".join(facts.out_of_tolerance) if known else ""
         position = Permit("On target", False, words or "Where the coil is to the target is unknown")
-    return [target, head, coil, position]
+    return [registered, target, head, coil, position]
 
 
 def _gate(state: StateEvent) -> Permit:

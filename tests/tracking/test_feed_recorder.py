@@ -81,25 +81,35 @@ def test_a_recording_replays_as_it_was_seen(tmp_path):
     )
 
 
+def plain_frames(count):
+    """Frames that cost nothing to make."""
+    for k in range(count):
+        for camera in CAMERAS:
+            image = np.full((480, 640), 10 * k, np.uint8)
+            yield Frame(camera.name, k, 10**9 + k * 33_000_000, image)
+
+
 def test_everything_up_to_a_kill_can_be_read(tmp_path):
     code = (
         "import os, sys, time\n"
         "from pathlib import Path\n"
         "from tests.tracking import test_feed_recorder as here\n"
-        "recorder = here.record(Path(sys.argv[1]), here.frames(3))\n"
-        "while recorder.progress.written < 6: time.sleep(0.01)\n"
+        "recorder = here.record(Path(sys.argv[1]), here.plain_frames(9))\n"
+        "while recorder.progress.written < 18: time.sleep(0.01)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     folder = tmp_path / "killed.feed"
     subprocess.run([sys.executable, "-c", code, str(folder)], check=False)
     assert not any(camera.finished for camera in read_description(folder / "feed.json").cameras)
-    feed = open_feed(folder)
-    assert all(2 <= len(one.times_ns) <= 3 for one in feed.recordings)
-    assert replay_feed(feed, lambda _tracked: None).frames >= 4
-    for one in feed.recordings:
+    for one in open_feed(folder).recordings:
+        assert 8 <= len(one.times_ns) <= 9
+        reader = VideoReader(one.video)
+        for k in range(len(one.times_ns)):
+            assert reader.read().mean() == pytest.approx(10 * k, abs=2)
+        reader.close()
         table = folder / f"{one.video.stem}.csv"
         table.write_text(table.read_text()[:-5])
-    assert all(1 <= len(one.times_ns) <= 3 for one in open_feed(folder).recordings)
+    assert all(7 <= len(one.times_ns) <= 8 for one in open_feed(folder).recordings)
 
 
 def test_what_cannot_be_written_in_time_is_dropped_and_counted_never_waited_for(
@@ -114,7 +124,7 @@ def test_what_cannot_be_written_in_time_is_dropped_and_counted_never_waited_for(
 
     monkeypatch.setattr("cv2.imencode", slow)
     recorder = FeedRecorder(tmp_path / "a.feed", feed_of("test", CAMERAS[:1], bodies=BODIES))
-    image = next(iter(frames(1))).image
+    image = next(plain_frames(1)).image
     began = time.monotonic()
     for k in range(200):
         recorder.put(Frame("left", k, 10**9 + k, image))
@@ -131,7 +141,7 @@ def test_what_cannot_be_written_in_time_is_dropped_and_counted_never_waited_for(
 def test_a_full_disk_ends_the_recording_with_a_sentence_and_keeps_what_is_there(
     tmp_path, monkeypatch
 ):
-    recorder = record(tmp_path / "a.feed", frames(3))
+    recorder = record(tmp_path / "a.feed", plain_frames(3))
     while recorder.progress.written < 6:
         time.sleep(0.005)
 
@@ -139,7 +149,7 @@ def test_a_full_disk_ends_the_recording_with_a_sentence_and_keeps_what_is_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tracking.feed_recorder._Video.write", full)
-    for frame in frames(2):
+    for frame in plain_frames(2):
         recorder.put(frame)
     progress = recorder.close()
     assert "make room on the disk" in progress.failure
@@ -148,7 +158,7 @@ def test_a_full_disk_ends_the_recording_with_a_sentence_and_keeps_what_is_there(
 
 
 def test_a_camera_that_never_came_is_left_out(tmp_path):
-    record(tmp_path / "a.feed", [one for one in frames(2) if one.camera == "left"]).close()
+    record(tmp_path / "a.feed", [one for one in plain_frames(2) if one.camera == "left"]).close()
     assert [camera.name for camera in open_feed(tmp_path / "a.feed").cameras] == ["left"]
 
 
@@ -172,7 +182,7 @@ def test_uncalibrated_cameras_are_recorded_for_calibration(tmp_path):
         ),
     )
     recorder = FeedRecorder(tmp_path / "board.feed", feed_of_setup("board", setup))
-    for frame in frames(2):
+    for frame in plain_frames(2):
         recorder.put(frame)
     recorder.close()
     recording = open_recording(tmp_path / "board.feed")
@@ -199,7 +209,7 @@ def test_a_tap_sees_every_frame_that_goes_by(whole_feed):
 def test_the_recorders_thread_gives_way(tmp_path):
     if sys.platform != "linux":
         pytest.skip("only Linux tells the priority of a thread")
-    recorder = record(tmp_path / "a.feed", frames(1))
+    recorder = record(tmp_path / "a.feed", plain_frames(1))
     while recorder.progress.written < 2:
         time.sleep(0.005)
     nice = os.getpriority(os.PRIO_PROCESS, recorder._thread.native_id)

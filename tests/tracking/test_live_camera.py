@@ -13,7 +13,7 @@ import pytest
 from tests.tracking import making_feeds
 from tracking.calibration.result import DeviceSettings, IntrinsicsValue
 from tracking.image_stream import Image, StreamFault
-from tracking.live_camera import Connection, LiveCamera, open_live_camera
+from tracking.live_camera import DAMAGED, Connection, LiveCamera, open_live_camera
 from tracking.picture_watch import BLACK_PICTURE, BRIGHT_PICTURE, FROZEN_PICTURE, PictureWatch
 from tracking.setups import SetupCamera, SetupError
 
@@ -136,7 +136,8 @@ def test_another_size_is_left_out_and_named_and_the_next_is_taken():
     frame = camera.read()
     assert int(frame.image.mean()) == pytest.approx(77, abs=1)
     assert camera.state.damaged == 2
-    assert camera.state.warnings == ("Damaged pictures come in and are left out.", "Note.")
+    assert camera.state.warnings == (DAMAGED,)
+    assert camera.state.notes == ("Note.",)
     camera.close()
 
 

@@ -59,6 +59,7 @@ def test_all_permits_given_is_no_reason():
         (GOOD, replace(READY, intensity=0), "intensity is 0"),
         (GOOD, replace(READY, armed=False, why_not_arm=None), "not armed: arm it"),
         (GOOD, replace(READY, armed=False, why_not_arm="Too hot."), "Too hot."),
+        (replace(GOOD, registered=False), READY, "The head is NOT REGISTERED"),
         (replace(GOOD, target_name=None), READY, "No target is chosen"),
         (replace(GOOD, head_missing="The head is lost: show it"), READY, "The head is lost"),
         (replace(GOOD, coil_missing="The coil is lost: show it"), READY, "The coil is lost"),

@@ -1,0 +1,1 @@
+"""Live cameras in the window: a setup as equipment, how each camera is doing, recording feeds."""
