@@ -32,6 +32,10 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("head", "tests.benchmarks.head", "loading the default head"),
     Benchmark("accuracy", "tests.benchmarks.accuracy", "corners and poses beside OpenCV's"),
+    Benchmark("corners", "tests.benchmarks.corners", "corners of tags beside OpenCV and AprilTag"),
+    Benchmark(
+        "calibration", "tests.benchmarks.calibration_chain", "the whole chain, calibration included"
+    ),
     Benchmark("start", "tests.benchmarks.start", "process start to usable window"),
     Benchmark("drawing", "tests.benchmarks.drawing", "pictures a second of the 3-D view"),
     Benchmark(

@@ -66,7 +66,7 @@ def observe(body, world_from_body, view, rng, noise, *, least_cosine=0.3):
     return tuple(seen)
 
 
-def film(placed, views, rng, *, noise=0.05, speed=20.0):
+def film(placed, views, rng, *, noise=0.05, speed=20.0, step_ns=STEP_NS):
     """Views of bodies; `placed` is a list of (body, poses), all equally long."""
     film = []
     for number in range(len(placed[0][1])):
@@ -79,7 +79,7 @@ def film(placed, views, rng, *, noise=0.05, speed=20.0):
             for view in views
         }
         tags = {name: seen for name, seen in tags.items() if seen}
-        film.append(TagView(number * STEP_NS, tags, speed))
+        film.append(TagView(number * step_ns, tags, speed))
     return film
 
 
