@@ -46,8 +46,8 @@ BLUR_FITS = 1.15
 
 HUBER_SIGMAS = 2.0
 ROUNDS = 8
-SMALL_STEP = 0.1
-"""Steps below this many standard deviations end the search."""
+SMALL_STEP = 1.0
+"""Steps below this many standard deviations end the search: the next would be a tenth of that."""
 
 COVER_SIGMAS = 6.0
 COVER_SHARE = 0.04
@@ -58,6 +58,10 @@ LEAST_NOISE = 0.5
 
 WORST_MISFIT = 0.2
 """Misfit in parts of the contrast of print and paper above which nothing was matched."""
+
+MISFIT_SHARE = 0.0125
+"""Misfit in parts of the contrast that remains on rendered tags without noise. It is not chance:
+its neighbours share it, so that it spoils the pose more than its size tells."""
 
 LEAST_CONTRAST = 12.0
 
@@ -123,7 +127,7 @@ class _Fit:
     gradient: FloatArray
     residual: SingleArray
     noise: FloatArray
-    gain: FloatArray
+    gain: SingleArray
 
 
 class DenseRefiner:
@@ -136,6 +140,7 @@ class DenseRefiner:
         self._prints = {body.name: tag_prints(body) for body in bodies}
         self._quiet = {body.name: quiet_modules(body) for body in bodies}
         self._blurs: dict[tuple[str, str], _Blur] = {}
+        self._patches: dict[str, Patches] = {}
 
     def refine(
         self,
@@ -178,11 +183,12 @@ class DenseRefiner:
         blurs = [self._blurs.setdefault((name, body), _Blur()) for name in names]
         tags = [(names.index(name), prints[tag]) for name, tag in seen]
         start = world_from_body.as_matrix()
-        search = _Search(views, tags, self._quiet[body], blurs)
+        search = _Search(views, tags, self._quiet[body], blurs, self._patches.get(body))
         found = search.run(Placement(start[:3, :3], start[:3, 3]))
         if found is None:
             return None
-        spread = np.linalg.inv(found.fit.information)
+        self._patches[body] = found.patches
+        spread = _spread(found)
         moved = _difference(start, found.placement)
         doubted = CORNER_DOUBT**2 * covariance
         if moved @ np.linalg.solve(doubted + spread[:6, :6], moved) > IMPLAUSIBLE:
@@ -219,6 +225,7 @@ class _Found:
     variances: FloatArray
     fit: _Fit
     kept: NDArray[np.bool_]
+    patches: Patches
     rms_grey: float
 
 
@@ -231,35 +238,33 @@ class _Search:
         tags: Sequence[tuple[int, TagPrint]],
         quiet: float,
         blurs: Sequence[_Blur],
+        earlier: Patches | None,
     ) -> None:
-        self._views, self._tags, self._quiet = views, tags, quiet
+        self._views, self._tags, self._quiet, self._earlier = views, tags, quiet, earlier
         self._known = np.array([blur.variance for blur in blurs])
         self._certainty = np.array([blur.information for blur in blurs])
 
     def run(self, placement: Placement) -> _Found | None:
-        variances = printed = self._known
-        patches = self._patches(placement, printed)
+        patches = self._patches(placement, self._known)
         if patches is None:
             return None
         kept = np.ones(len(self._tags), dtype=bool)
+        offset = np.zeros_like(self._known)
         for _ in range(ROUNDS):
-            fit = self._linearise(patches, placement, kept, printed)
+            fit = self._linearise(patches, placement, kept)
             if fit is None:
                 return None
-            step = np.linalg.solve(fit.information, fit.gradient)
+            step = np.asarray(np.linalg.solve(fit.information, fit.gradient), dtype=np.float64)
             placement = placement.moved(step[:6])
-            variances = np.clip(printed + step[6:], 0.5 * printed, 2.0 * printed)
-            variances = np.clip(variances, LEAST_BLUR_PX2, MOST_BLUR_PX2)
-            change = variances / printed
-            if max(change.max(), 1.0 / change.min()) > BLUR_FITS:
-                printed = variances
-                patches = self._patches(placement, printed)
+            variances = _within(patches.variances + step[6:], patches.variances)
+            if _differ(variances, patches.variances):
+                patches, offset = self._patches(placement, variances), np.zeros_like(offset)
                 if patches is None:
                     return None
                 continue
-            pose = step[:6]
-            marginal = np.linalg.inv(np.linalg.inv(fit.information)[:6, :6])
-            if pose @ marginal @ pose > SMALL_STEP**2 * 6:
+            # The blur is told as its distance from that of the print: only its change counts.
+            step[6:], offset = step[6:] - offset, step[6:].copy()
+            if step @ fit.information @ step > SMALL_STEP**2 * len(step):
                 continue
             covered = _covered(patches, fit) & kept
             if covered.any():
@@ -267,48 +272,73 @@ class _Search:
                 if kept.sum() * 2 < len(kept):
                     return None
                 continue
-            return _Found(placement, variances, fit, kept, _rms(patches, fit, kept))
+            rms = _rms(patches, fit, kept)
+            return _Found(placement, variances, fit, kept, patches, rms)
         return None
 
     def _patches(self, placement: Placement, variances: FloatArray) -> Patches | None:
-        return pixels_of_tags(self._views, self._tags, placement, variances, self._quiet)
+        return pixels_of_tags(
+            self._views, self._tags, placement, variances, self._quiet, self._earlier
+        )
 
     def _linearise(
-        self, patches: Patches, placement: Placement, kept: NDArray[np.bool_], printed: FloatArray
+        self, patches: Patches, placement: Placement, kept: NDArray[np.bool_]
     ) -> _Fit | None:
         brightness, derivatives = expected(patches, placement)
-        counts = (patches.counts & kept[:, None]).astype(np.float32)
-        columns = np.empty((*brightness.shape, 9), dtype=np.float32)
-        columns[..., :7], columns[..., 7], columns[..., 8] = derivatives, brightness, 1.0
-        gain, level = _gain_and_level(brightness, patches.grey, counts)
-        residual = (patches.grey - gain[:, None] * brightness - level[:, None]) * counts
-        columns[..., :7] *= gain[:, None, None]
+        counts = patches.counts * kept.astype(np.float32)[:, None]
+        columns = np.empty((len(counts), 9, counts.shape[1]), dtype=np.float32)
+        columns[:, 7], columns[:, 8] = brightness, 1.0
+        gain, residual = _matched(columns[:, 7:], patches.grey, counts)
+        np.multiply(derivatives, gain[:, None, None], out=columns[:, :7])
         noise = _noise_by_camera(patches, residual, counts, len(self._views))
         contrast = gain[kept]
         if contrast.min() < LEAST_CONTRAST or (noise > WORST_MISFIT * contrast.max()).any():
             return None
         sigma = noise[patches.cameras].astype(np.float32)[:, None]
         weight = counts / (sigma * np.maximum(sigma, np.abs(residual) / HUBER_SIGMAS))
-        weighted = (columns * weight[..., None]).transpose(0, 2, 1)
-        square = (weighted @ columns).astype(np.float64)
+        weighted = columns * weight[:, None]
+        square = (weighted @ columns.transpose(0, 2, 1)).astype(np.float64)
         product = (weighted @ residual[..., None])[..., 0].astype(np.float64)
         information, gradient = _joined(square, product, patches.cameras, kept, len(self._views))
         prior = np.arange(6, 6 + len(self._views))
         information[prior, prior] += self._certainty
-        gradient[prior] += self._certainty * (self._known - printed)
+        gradient[prior] += self._certainty * (self._known - patches.variances)
         return _Fit(information, gradient, residual, noise, gain)
 
 
-def _gain_and_level(
-    brightness: SingleArray, grey: SingleArray, counts: SingleArray
+def _within(variances: FloatArray, printed: FloatArray) -> FloatArray:
+    """Keep `variances` where the derivative by the blur still says something."""
+    near = np.clip(variances, 0.5 * printed, 2.0 * printed)
+    return np.asarray(np.clip(near, LEAST_BLUR_PX2, MOST_BLUR_PX2), dtype=np.float64)
+
+
+def _differ(variances: FloatArray, printed: FloatArray) -> bool:
+    change = variances / printed
+    return bool(max(change.max(), 1.0 / change.min()) > BLUR_FITS)
+
+
+def _spread(found: _Found) -> FloatArray:
+    """Covariance of the pose and the blurs, with what no lens quite does as the model says."""
+    contrast = float(np.median(found.fit.gain[found.kept]))
+    model = 1.0 + (MISFIT_SHARE * contrast / float(found.fit.noise.min())) ** 2
+    return np.asarray(model * np.linalg.inv(found.fit.information), dtype=np.float64)
+
+
+def _matched(
+    base: SingleArray, grey: SingleArray, counts: SingleArray
 ) -> tuple[SingleArray, SingleArray]:
-    """Contrast and black level (N,) of each tag, by regression of grey over brightness."""
-    number = np.maximum(counts.sum(axis=1), 1.0)
-    mean_x = (brightness * counts).sum(axis=1) / number
-    mean_y = (grey * counts).sum(axis=1) / number
-    x = (brightness - mean_x[:, None]) * counts
-    gain = (x * grey).sum(axis=1) / np.maximum((x * x).sum(axis=1), 1e-6)
-    return gain, mean_y - gain * mean_x
+    """Contrast (N,) of each tag by regression of grey (N, S), and what it leaves (N, S).
+
+    `base` (N, 2, S) is the brightness, and one.
+    """
+    counted = base * counts[:, None]
+    square = counted @ base.transpose(0, 2, 1)
+    product = counted @ grey[..., None]
+    square[:, [0, 1], [0, 1]] += 1e-3
+    answer = np.linalg.solve(square, product)
+    expected_grey = answer.transpose(0, 2, 1) @ base
+    residual = (grey - expected_grey[:, 0]) * counts
+    return np.asarray(answer[:, 0, 0], dtype=np.float32), np.asarray(residual, dtype=np.float32)
 
 
 def _noise_by_camera(

@@ -19,15 +19,7 @@ from numpy.typing import NDArray
 
 from tracking.cameras import Camera
 from tracking.reprojection import Placement
-from tracking.tag_prints import (
-    BRIGHTNESS,
-    BY_BLUR,
-    BY_U,
-    BY_V,
-    BlurredPrints,
-    TagPrint,
-    blurred_prints,
-)
+from tracking.tag_prints import BORDER, PER_MODULE, BlurredPrints, TagPrint, blurred_prints
 
 FloatArray = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
@@ -39,12 +31,17 @@ EDGE_SIGMAS = 1.7
 CLEAR_SIGMAS = 2.8
 """Blur widths by which a pixel outside of the tag must keep away from where its white ends."""
 
-LOW = 1.0
-MOST_PIXELS = 1200
+INNERMOST = 1.0
+"""Modules within the tag to which this may drive them back."""
+
+MOST_PIXELS = 900
 """Of one tag: a tag that fills the image is not worth more time than others."""
 
-BLUR, GAIN, LEVEL = 6, 7, 8
-"""Columns of the derivatives after the six of the pose."""
+SAME_SPREAD = 0.03
+"""Change of the blur's covariance on a tag, in parts of it, below which a print is used again."""
+
+BLUR = 6
+"""Derivative by the blur, after the six by the pose."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,13 +68,17 @@ class Patches:
     rotations, translations
         (N, 3, 3), (N, 3) mm of ``camera_from_world``.
     rays
-        (N, S, 3) of the pixels, on the plane z = 1.
+        (N, 3, S) of the pixels, on the plane z = 1.
     grey
         (N, S) levels.
     counts
-        (N, S) whether a pixel counts.
+        (N, S) 1 where a pixel counts, otherwise 0.
     prints
         The blurred tags.
+    spread
+        (N, 2, 2) covariance of the blur on each of them, square modules.
+    variances
+        (C,) of the blur in each camera for which they were blurred, px^2.
     """
 
     cameras: NDArray[np.intp]
@@ -86,8 +87,10 @@ class Patches:
     translations: FloatArray
     rays: SingleArray
     grey: SingleArray
-    counts: NDArray[np.bool_]
+    counts: SingleArray
     prints: BlurredPrints
+    spread: FloatArray
+    variances: FloatArray
 
 
 def pixels_of_tags(
@@ -96,6 +99,7 @@ def pixels_of_tags(
     placement: Placement,
     variances: FloatArray,
     quiet: float,
+    earlier: Patches | None = None,
 ) -> Patches | None:
     """Choose the pixels to look at.
 
@@ -111,6 +115,12 @@ def pixels_of_tags(
         Of the blur in each of `views`, px^2.
     quiet
         Width of the white around each tag, modules.
+    earlier
+        Of an image before: if the same tags look much the same now, they are not blurred anew.
+
+    Returns
+    -------
+    The pixels; None if part of a tag lies outside of its image or behind its camera.
     """
     cameras = np.array([camera for camera, _ in tags])
     frames = np.array([tag.frame for _, tag in tags])
@@ -122,30 +132,28 @@ def pixels_of_tags(
     if in_camera[:, 2, 2].min() <= 1.0:
         return None
     per_pixel = _modules_per_pixel(views, cameras, in_camera, modules)
-    prints = blurred_prints(ink, per_pixel, variances[cameras])
+    spread = per_pixel @ per_pixel.transpose(0, 2, 1) * variances[cameras, None, None]
+    if earlier is not None and _much_the_same(earlier, cameras, frames, spread):
+        prints, spread, variances = earlier.prints, earlier.spread, earlier.variances
+    else:
+        prints = blurred_prints(ink, per_pixel, variances[cameras])
     sigma = np.sqrt(variances[cameras])
     widest = np.sqrt(np.square(per_pixel).sum(axis=2).max(axis=1)) * sigma
-    reach = np.clip(quiet - CLEAR_SIGMAS * widest, -LOW, EDGE_SIGMAS * widest)
+    reach = np.clip(quiet - CLEAR_SIGMAS * widest, -INNERMOST, EDGE_SIGMAS * widest)
+    near = EDGE_SIGMAS * sigma[:, None] * np.sqrt(np.square(per_pixel).sum(axis=2))
     chosen = []
-    for index, camera in enumerate(cameras):
-        found = _pixels(views[camera], in_camera[index], modules, float(reach[index]))
+    for index, (camera, tag) in enumerate(tags):
+        found = _pixels(views[camera], tag, in_camera[index], float(reach[index]), near[index])
         if found is None:
             return None
-        chosen.append(_near_edges(found, prints, index, per_pixel[index], float(sigma[index])))
-    most = max(len(rays) for rays, _ in chosen)
-    rays_of = np.zeros((len(tags), most, 3), dtype=np.float32)
-    rays_of[..., 2] = 1.0
-    grey = np.zeros((len(tags), most), dtype=np.float32)
-    counts = np.zeros((len(tags), most), dtype=bool)
-    for index, (rays, levels) in enumerate(chosen):
-        rays_of[index, : len(rays), :2] = rays
-        grey[index, : len(rays)] = levels
-        counts[index, : len(rays)] = True
-    return Patches(cameras, frames, rotations, translations, rays_of, grey, counts, prints)
+        chosen.append(found)
+    return Patches(
+        cameras, frames, rotations, translations, *_filled_up(chosen), prints, spread, variances
+    )
 
 
 def expected(patches: Patches, placement: Placement) -> tuple[SingleArray, SingleArray]:
-    """Brightness (N, S), 0 ink to 1 paper, and its derivatives (N, S, 7) at `placement`.
+    """Brightness (N, S), 0 ink to 1 paper, and its derivatives (N, 7, S) at `placement`.
 
     The derivatives are by a left-hand error of ``world_from_body`` about the body's origin
     (rotation vector in rad, translation in mm, both in ``world``), and by the variance of the
@@ -154,29 +162,36 @@ def expected(patches: Patches, placement: Placement) -> tuple[SingleArray, Singl
     in_camera = _in_camera(patches.frames, patches.rotations, patches.translations, placement)
     # (u, v, 1) times the depth is a ray: the inverse takes rays to places on the tag.
     inverse = np.linalg.inv(in_camera)
-    meeting = patches.rays @ inverse.astype(np.float32)
-    u, v = meeting[..., 0] / meeting[..., 2], meeting[..., 1] / meeting[..., 2]
-    rows = np.arange(len(u))[:, None]
-    read = patches.prints.read(np.broadcast_to(rows, u.shape), u, v)
+    meeting = inverse.transpose(0, 2, 1).astype(np.float32) @ patches.rays
+    u, v = meeting[:, 0] / meeting[:, 2], meeting[:, 1] / meeting[:, 2]
+    brightness, by_u, by_v, by_blur = patches.prints.read(u, v)
     # Moved by d, the body shows a pixel the place (u, v) - (h0 - u h2, h1 - v h2) d, where h0,
     # h1, h2 are the columns of the inverse.
-    slope = np.empty((*u.shape, 3), dtype=np.float32)
-    slope[..., 0], slope[..., 1] = -read[..., BY_U], -read[..., BY_V]
-    slope[..., 2] = u * read[..., BY_U] + v * read[..., BY_V]
-    in_world = (inverse.transpose(0, 2, 1) @ patches.rotations).astype(np.float32)
-    by_shift = slope @ in_world
-    place = np.empty_like(slope)
-    place[..., 0], place[..., 1], place[..., 2] = u, v, 1.0
-    arm = place @ (patches.frames @ placement.rotation.T).astype(np.float32)
-    derivatives = np.empty((*u.shape, 7), dtype=np.float32)
-    derivatives[..., 3:6] = by_shift
+    slope = np.array([-by_u, -by_v, u * by_u + v * by_v]).transpose(1, 0, 2)
+    to_world = patches.rotations.transpose(0, 2, 1) @ inverse
+    by_shift = to_world.astype(np.float32) @ slope
+    meeting[:, 0], meeting[:, 1], meeting[:, 2] = u, v, 1.0
+    turned = placement.rotation @ patches.frames.transpose(0, 2, 1)
+    arm = turned.astype(np.float32) @ meeting
+    derivatives = np.empty((len(u), 7, u.shape[1]), dtype=np.float32)
     for axis in range(3):
         one, two = (axis + 1) % 3, (axis + 2) % 3
-        derivatives[..., axis] = (
-            arm[..., one] * by_shift[..., two] - arm[..., two] * by_shift[..., one]
-        )
-    derivatives[..., BLUR] = read[..., BY_BLUR]
-    return read[..., BRIGHTNESS], derivatives
+        np.multiply(arm[:, one], by_shift[:, two], out=derivatives[:, axis])
+        derivatives[:, axis] -= arm[:, two] * by_shift[:, one]
+    derivatives[:, 3:6], derivatives[:, BLUR] = by_shift, by_blur
+    return brightness, derivatives
+
+
+def _much_the_same(
+    earlier: Patches, cameras: NDArray[np.intp], frames: FloatArray, spread: FloatArray
+) -> bool:
+    """Whether the prints blurred for `earlier` do for these tags at this `spread`."""
+    if not np.array_equal(earlier.cameras, cameras):
+        return False
+    if not np.array_equal(earlier.frames, frames):
+        return False
+    change = np.abs(spread - earlier.spread).max(axis=(1, 2))
+    return bool((change <= SAME_SPREAD * np.trace(spread, axis1=1, axis2=2)).all())
 
 
 def _in_camera(
@@ -204,47 +219,51 @@ def _modules_per_pixel(
 
 
 def _pixels(
-    view: View, in_camera: FloatArray, modules: int, reach: float
-) -> tuple[SingleArray, SingleArray, SingleArray] | None:
-    """Rays (P, 2), places (P, 2) on the tag and grey levels (P,) of the pixels that show a tag.
+    view: View, tag: TagPrint, in_camera: FloatArray, reach: float, near: FloatArray
+) -> tuple[SingleArray, SingleArray] | None:
+    """Rays (2, P) and grey levels (P,) of the pixels that show edges of `tag`.
 
-    None if part of it lies outside of the image.
+    `reach` is how far out of the tag they may lie, `near` (2,) how far along u and v from an
+    edge, modules. None if part of the tag lies outside of the image.
     """
-    ends = np.array([-reach, modules + reach])
+    modules = len(tag.ink)
+    ends = (-reach, modules + reach)
     outline = np.array([[u, v, 1.0] for u in ends for v in ends]) @ in_camera
     pixels = view.camera.project(outline)
-    low = np.floor(pixels.min(axis=0)).astype(int)
-    high = np.ceil(pixels.max(axis=0)).astype(int) + 1
-    width, height = view.camera.width, view.camera.height
-    if low.min() < 0 or high[0] > width or high[1] > height:
+    left, top = np.floor(pixels.min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(pixels.max(axis=0)).astype(int).tolist()
+    if min(left, top) < 0 or right >= view.camera.width or bottom >= view.camera.height:
         return None
-    columns, rows = np.arange(low[0], high[0]), np.arange(low[1], high[1])
-    where = (rows[:, None] * width + columns).reshape(-1)
-    stride = 1 + len(where) // (12 * MOST_PIXELS)
-    where = where[::stride]
-    rays = view.rays[where]
+    stride = 1 + (right - left) * (bottom - top) // (12 * MOST_PIXELS)
+    rows, columns = slice(top, bottom + 1), slice(left, right + 1, stride)
+    x, y = view.rays[:, rows, columns].reshape(2, -1)
     inverse = np.linalg.inv(in_camera).astype(np.float32)
-    meeting = rays @ inverse[:2] + inverse[2]
-    places = meeting[:, :2] / meeting[:, 2:]
-    inside = ((places >= -reach) & (places <= modules + reach)).all(axis=1)
-    grey = view.image.reshape(-1)[where[inside]].astype(np.float32)
-    return rays[inside], places[inside], grey
+    u, v, depth = (x * a + y * b + c for a, b, c in inverse.T)
+    u /= depth
+    v /= depth
+    middle, half = np.float32(modules / 2), np.float32(modules / 2 + reach)
+    inside = np.flatnonzero(np.maximum(np.abs(u - middle), np.abs(v - middle)) <= half)
+    step, start = np.float32(PER_MODULE), np.float32(BORDER * PER_MODULE)
+    across = (u[inside] * step + start).astype(np.intp)
+    down = (v[inside] * step + start).astype(np.intp)
+    from_edge = tag.from_edge[:, down, across]
+    inside = inside[(from_edge[0] <= near[0]) | (from_edge[1] <= near[1])]
+    inside = inside[:: 1 + len(inside) // MOST_PIXELS]
+    grey = view.image[rows, columns].reshape(-1)[inside].astype(np.float32)
+    return np.array([x[inside], y[inside]]), grey
 
 
-def _near_edges(
-    found: tuple[SingleArray, SingleArray, SingleArray],
-    prints: BlurredPrints,
-    index: int,
-    per_pixel: FloatArray,
-    sigma: float,
-) -> tuple[SingleArray, SingleArray]:
-    """Rays and grey levels of the pixels near an edge."""
-    rays, places, grey = found
-    rows = np.full(len(places), index)
-    read = prints.read(rows, places[:, 0], places[:, 1]).reshape(-1, 4)
-    slope = read[:, [BY_U, BY_V]] @ per_pixel.astype(np.float32)
-    # The slope at a straight edge is that of the normal distribution.
-    least = np.exp(-0.5 * EDGE_SIGMAS**2) / (np.sqrt(2 * np.pi) * sigma)
-    near = np.flatnonzero(np.square(slope).sum(axis=1) >= least**2)
-    near = near[:: 1 + len(near) // MOST_PIXELS]
-    return rays[near], grey[near]
+def _filled_up(
+    chosen: Sequence[tuple[SingleArray, SingleArray]],
+) -> tuple[SingleArray, SingleArray, SingleArray]:
+    """Rays (N, 3, S), grey levels and counts (N, S) of tags with up to S pixels."""
+    most = max(len(grey) for _, grey in chosen)
+    rays = np.zeros((len(chosen), 3, most), dtype=np.float32)
+    rays[:, 2] = 1.0
+    grey = np.zeros((len(chosen), most), dtype=np.float32)
+    counts = np.zeros((len(chosen), most), dtype=np.float32)
+    for index, (direction, levels) in enumerate(chosen):
+        rays[index, :2, : len(levels)] = direction
+        grey[index, : len(levels)] = levels
+        counts[index, : len(levels)] = 1.0
+    return rays, grey, counts

@@ -13,6 +13,7 @@ derivative by u and v as its derivative by the covariance (Mehler; Kibble 1945).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from tracking.bodies import MarkerBody
-from tracking.detection import DICTIONARIES
+from tracking.tag_families import DICTIONARIES, family_name
 
 FloatArray = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
@@ -29,13 +30,18 @@ SingleArray = NDArray[np.float32]
 BORDER = 1.0
 """White around the tag that a texture holds, modules."""
 
+PER_MODULE = 8
+FAR = 100.0
+"""Places per module at which distances from edges are known, and the distance where there is no
+edge, modules."""
+
 TEXELS_PER_SIGMA = 1.5
 MOST_TEXELS = 32
 """Texture elements per standard deviation of the blur, and at most per module."""
 
 NONE = np.array([1.0], dtype=np.float32)
-SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0], dtype=np.float32) / 12
-BEND = np.array([-1.0, 16.0, -30.0, 16.0, -1.0], dtype=np.float32) / 12
+SLOPE = np.array([1.0, -8.0, 0.0, 8.0, -1.0], dtype=np.float32) / np.float32(12.0)
+BEND = np.array([-1.0, 16.0, -30.0, 16.0, -1.0], dtype=np.float32) / np.float32(12.0)
 """Derivatives by differences, right to the fourth order of the step."""
 
 BRIGHTNESS, BY_U, BY_V, BY_BLUR = range(4)
@@ -53,15 +59,20 @@ class TagPrint:
     frame
         (3, 3): steps of one module along u and v and the place of the first corner, as rows, in
         the body's frame, mm: ``(u, v, 1) @ frame`` is a point of the tag.
+    from_edge
+        (2, rows, columns) how far places are from the nearest edge that runs down the tag and
+        from the nearest that runs across it, modules; `PER_MODULE` places per module, of which
+        the first lies at ``-BORDER``.
     """
 
     ink: SingleArray
     frame: FloatArray
+    from_edge: SingleArray
 
 
 def tag_prints(body: MarkerBody) -> dict[int, TagPrint]:
     """Give the print of each tag of `body`."""
-    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[body.family])
+    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[family_name(body.family)])
     modules = dictionary.markerSize + 2
     prints = {}
     for tag, corners in body.corners.items():
@@ -70,8 +81,22 @@ def tag_prints(body: MarkerBody) -> dict[int, TagPrint]:
         down = (corners[2] + corners[3] - corners[0] - corners[1]) / (2 * modules)
         first = corners.mean(axis=0) - (across + down) * modules / 2
         ink = (np.asarray(picture) == 0).astype(np.float32)
-        prints[tag] = TagPrint(ink, np.array([across, down, first]))
+        edges = np.array([_from_edge(ink), _from_edge(ink.T).T])
+        prints[tag] = TagPrint(ink, np.array([across, down, first]), edges)
     return prints
+
+
+def _from_edge(ink: SingleArray) -> SingleArray:
+    """Distance along its row of each place from the nearest change of ink, modules."""
+    padded = np.pad(ink, 1)
+    number = len(padded) * PER_MODULE
+    places = (np.arange(number) + 0.5) / PER_MODULE
+    distance = np.full((len(padded), number), FAR, dtype=np.float32)
+    for row, cells in enumerate(padded):
+        changes = np.flatnonzero(np.diff(cells)) + 1
+        if len(changes):
+            distance[row] = np.abs(places - changes[:, None]).min(axis=0)
+    return np.repeat(distance, PER_MODULE, axis=0)
 
 
 def quiet_modules(body: MarkerBody) -> float:
@@ -110,17 +135,21 @@ class BlurredPrints:
     side: int
     per_module: int
 
-    def read(self, tags: NDArray[np.intp], u: SingleArray, v: SingleArray) -> SingleArray:
-        """Brightness and derivatives (..., 4) at (u, v) of the tags with these indices.
+    def read(self, u: SingleArray, v: SingleArray) -> Sequence[SingleArray]:
+        """Brightness and derivatives, four of (N, S), at places (u, v) (N, S) of the N tags.
 
         Points beyond the texture read its nearest element, which is white.
         """
-        last = self.side - 1.001
         scale, start = np.float32(self.per_module), np.float32(BORDER * self.per_module)
-        x = np.clip(u * scale + start, 0, last)
-        y = np.clip(v * scale + start, 0, last) + (tags * self.side).astype(np.float32)
-        flat = cv2.remap(self.texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(flat, dtype=np.float32)
+        last = np.float32(self.side - 1.001)
+        x, y = u * scale, v * scale
+        for place in (x, y):
+            place += start
+            np.maximum(place, 0, out=place)
+            np.minimum(place, last, out=place)
+        y += np.arange(0, len(y) * self.side, self.side, dtype=np.float32)[:, None]
+        read = cv2.remap(self.texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return [np.asarray(channel, dtype=np.float32) for channel in cv2.split(read)]
 
 
 def blurred_prints(ink: SingleArray, per_pixel: FloatArray, variance: FloatArray) -> BlurredPrints:
@@ -153,7 +182,8 @@ def blurred_prints(ink: SingleArray, per_pixel: FloatArray, variance: FloatArray
     mixed = np.repeat(variance * spread[:, 0, 1], side).astype(np.float32)[:, None]
     step = np.float32(per_module)
     first = mixed * _derived(inked, SLOPE, SLOPE) * step**2
-    plain = 1.0 - inked - first - 0.5 * mixed * _derived(first, SLOPE, SLOPE) * step**2
+    second = mixed * _derived(first, SLOPE, SLOPE) * step**2
+    plain = np.asarray(1.0 - inked - first - 0.5 * second, dtype=np.float32)
     by_uu, by_uv, by_vv = (
         np.repeat(spread[:, i, j], side).astype(np.float32)[:, None] * step**2
         for i, j in ((0, 0), (0, 1), (1, 1))
@@ -161,7 +191,8 @@ def blurred_prints(ink: SingleArray, per_pixel: FloatArray, variance: FloatArray
     by_blur = 0.5 * (by_uu * _derived(plain, BEND, NONE) + by_vv * _derived(plain, NONE, BEND))
     by_blur += by_uv * _derived(plain, SLOPE, SLOPE)
     by_u, by_v = _derived(plain, SLOPE * step, NONE), _derived(plain, NONE, SLOPE * step)
-    return BlurredPrints(cv2.merge([plain, by_u, by_v, by_blur]), side, per_module)
+    texture = np.asarray(cv2.merge([plain, by_u, by_v, by_blur]), dtype=np.float32)
+    return BlurredPrints(texture, side, per_module)
 
 
 def _derived(texture: SingleArray, along_u: SingleArray, along_v: SingleArray) -> SingleArray:
