@@ -16,7 +16,7 @@ from collections import deque
 
 from tracking.foreign_poses import TransformNames
 from tracking.igtl.address import Address
-from tracking.igtl.messages import IgtlFormatError
+from tracking.igtl.contents import IgtlFormatError
 from tracking.igtl.reception import Reception
 from tracking.igtl.stream import MessageStream
 from tracking.pose_source import Poses

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from scipy.spatial.transform import RigidTransform
 
-from tracking.igtl.messages import Message, Status, StatusCode, Transform
+from tracking.igtl.contents import Status, StatusCode, Transform
+from tracking.igtl.messages import Message
 from tracking.poses import BodyPose, TrackingState
 from tracking.rigid import difference
 

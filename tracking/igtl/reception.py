@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from tracking.foreign_poses import PoseWatch, TransformNames, frames_of, lost
-from tracking.igtl.messages import Message, Position, Status, TrackingData, Transform
+from tracking.igtl.contents import Position, Status, TrackingData, Transform
+from tracking.igtl.messages import Message
 from tracking.igtl.sender_clock import SenderClock
 from tracking.poses import BodyPose
 

@@ -7,14 +7,8 @@ body that is read, and one piece of the network.
 
 from __future__ import annotations
 
-from tracking.igtl.messages import (
-    HEADER_BYTES,
-    Header,
-    Message,
-    Unknown,
-    unpack_body,
-    unpack_header,
-)
+from tracking.igtl.contents import Unknown
+from tracking.igtl.messages import HEADER_BYTES, Header, Message, unpack_body, unpack_header
 
 
 class MessageStream:

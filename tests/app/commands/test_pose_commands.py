@@ -17,7 +17,8 @@ from tests.tracking.making_sequences import frame_text, head_at, write_sequence
 from tracking.foreign_poses import TransformNames
 from tracking.igtl.address import Address
 from tracking.igtl.client import IgtlClient
-from tracking.igtl.messages import Message, Transform, pack
+from tracking.igtl.contents import Transform
+from tracking.igtl.messages import Message, pack
 from tracking.poses import TrackingState
 
 MAP = ("--map", "HeadToTracker=head", "--map", "TrackerToCoil=coil_body")

@@ -19,7 +19,8 @@ from tests.tracking.igtl.peers import (
 from tracking.foreign_poses import NamesError, TransformNames
 from tracking.igtl.address import LOOPBACK, Address
 from tracking.igtl.client import IgtlClient
-from tracking.igtl.messages import Message, Status, Tool, TrackingData, Transform, pack
+from tracking.igtl.contents import Status, Tool, TrackingData, Transform
+from tracking.igtl.messages import Message, pack
 from tracking.igtl.opening import igtl_pipeline
 from tracking.poses import POSE_LIMIT_NS, TrackingState
 

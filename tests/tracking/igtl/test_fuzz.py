@@ -12,17 +12,9 @@ from tests.tracking.igtl.test_messages import AGES, PUBLISHED
 from tests.tracking.making_sequences import FOOTER, HEADER, coil_at, frame_text, head_at
 from tests.tracking.mutations import mutate
 from tracking.foreign_poses import TransformNames
+from tracking.igtl.contents import IgtlFormatError, Tool, TrackingData, Transform
 from tracking.igtl.crc64 import crc64
-from tracking.igtl.messages import (
-    HEADER_BYTES,
-    MAX_BODY_BYTES,
-    IgtlFormatError,
-    Message,
-    Tool,
-    TrackingData,
-    Transform,
-    pack,
-)
+from tracking.igtl.messages import HEADER_BYTES, MAX_BODY_BYTES, Message, pack
 from tracking.igtl.reception import Reception
 from tracking.igtl.stream import MessageStream
 from tracking.plus_sequence import read_sequence

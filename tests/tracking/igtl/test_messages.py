@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracking.igtl.crc64 import crc64
-from tracking.igtl.messages import (
-    HEADER_BYTES,
-    MAX_BODY_BYTES,
+from tracking.igtl.contents import (
     IgtlFormatError,
-    Message,
     Position,
     Status,
     Text,
@@ -22,6 +18,12 @@ from tracking.igtl.messages import (
     TrackingData,
     Transform,
     Unknown,
+)
+from tracking.igtl.crc64 import crc64
+from tracking.igtl.messages import (
+    HEADER_BYTES,
+    MAX_BODY_BYTES,
+    Message,
     pack,
     stamp_from_time,
     time_from_stamp,

@@ -7,7 +7,8 @@ import pytest
 
 from tests.tracking.making_sequences import head_at
 from tracking.foreign_poses import TransformNames
-from tracking.igtl.messages import Message, Transform
+from tracking.igtl.contents import Transform
+from tracking.igtl.messages import Message
 from tracking.igtl.reception import Reception
 from tracking.igtl.sender_clock import PATIENCE, SenderClock
 from tracking.poses import TrackingState

@@ -13,7 +13,7 @@ from tests.tracking.igtl.peers import pyigtl_client, reading, wait_until
 from tracking.foreign_poses import TransformNames
 from tracking.igtl.address import LOOPBACK, Address, AddressError, parse_address
 from tracking.igtl.client import IgtlClient
-from tracking.igtl.messages import Status, Transform
+from tracking.igtl.contents import Status, Transform
 from tracking.igtl.outgoing import Outgoing
 from tracking.igtl.server import QUEUE, PoseServer, PoseServerError
 from tracking.igtl.stream import MessageStream
