@@ -44,6 +44,9 @@ LEAST_RISE = 4.0
 
 LARGEST_MOVE_PX = 3.0
 
+LARGEST_ROW = 16384
+"""Samples that are looked up in one row of OpenCV's maps."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RefinedCorners:
@@ -197,10 +200,15 @@ def shifted_sides(
 
 def sampled(image: GreyImage, pixels: FloatArray) -> NDArray[np.float32]:
     """Grey levels (...) at `pixels` (..., 2), bilinear; outside the border is continued."""
-    # OpenCV's maps have at most 32767 columns: that many profiles, or hundreds of tags.
-    maps = np.ascontiguousarray(np.moveaxis(pixels, -1, 0), dtype=np.float32)
-    maps = maps.reshape(2, len(pixels), -1)
-    values = cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    maps = np.ascontiguousarray(np.moveaxis(pixels, -1, 0), dtype=np.float32).reshape(2, -1)
+    number = maps.shape[1]
+    # OpenCV's maps have at most 32767 rows and columns.
+    rows = -(-number // LARGEST_ROW)
+    if number > LARGEST_ROW:
+        maps = np.pad(maps, ((0, 0), (0, rows * LARGEST_ROW - number)))
+    x, y = maps.reshape(2, rows, -1)
+    values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    values = np.asarray(values).reshape(-1)[:number]
     return values.reshape(pixels.shape[:-1]).astype(np.float32)
 
 

@@ -25,6 +25,9 @@ REACH_PX = 5
 
 LARGEST_MOVE_PX = 5.0
 
+FARTHEST_PX = 1e5
+"""Tags expected farther off are in no image. What is not a number is left out with them."""
+
 PROFILES = 6
 SIDE_SHARE = (0.2, 0.8)
 """Profiles a side for this search, and the part of it that they cover."""
@@ -65,7 +68,11 @@ def read_tags(
         If the family is unknown.
     """
     printed = tag_family(family)
-    known = [one for one in expected if 0 <= one.tag < len(printed.codes)]
+    known = [
+        one
+        for one in expected
+        if 0 <= one.tag < len(printed.codes) and (np.abs(one.corners) < FARTHEST_PX).all()
+    ]
     if not known:
         return []
     given = np.array([one.corners for one in known], dtype=np.float64)
