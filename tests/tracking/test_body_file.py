@@ -215,7 +215,7 @@ def refused_or_sound(path, content):
 
 @given(content=mutated_files())
 @settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_mutated_files_are_refused_or_sound(tmp_path, content):
     refused_or_sound(tmp_path / "head.json", content)

@@ -81,25 +81,38 @@ def page_from_body(sheet, *, backing=0.0, z_to_reader=False):
     return RigidTransform.from_components(middle, turn)
 
 
-def photograph(sheet, view, world_from_page, *, scale=1.0, seed=0, blur=0.7, noise=2.0):
-    """Image that `view` takes of the cut and folded page, printed at `scale`."""
-    page, per_mm = page_image(sheet)
+def print_out(sheet):
+    """The page as grey levels of ink on paper, and its pixels per mm: what is photographed."""
+    page, _ = page_image(sheet)
     page = cv2.resize(page, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    per_mm = np.array(page.shape[::-1]) / [sheet.paper.width, sheet.paper.height]
     ink = INK_GREY + (PAPER_GREY - INK_GREY) * page.astype(np.float32) / 255
-    size = (view.width * SAMPLES, view.height * SAMPLES)
-    image = np.full(size[::-1], BACKGROUND, dtype=np.float32)
-    for flat, space in panels(sheet):
-        seen = view.project_world(world_from_page.apply(space * scale))
-        source = pixels_of(flat, per_mm).astype(np.float32)
-        target = ((seen + 0.5) * SAMPLES - 0.5).astype(np.float32)
-        way = cv2.getPerspectiveTransform(source, target)
+    return ink, np.array(page.shape[::-1]) / [sheet.paper.width, sheet.paper.height]
+
+
+def photograph(sheet, print_, view, world_from_page, *, scale=1.0, seed=0, blur=0.7, noise=2.0):
+    """Image that `view` takes of the cut and folded page, printed at `scale`."""
+    ink, per_mm = print_
+    image = np.full((view.height, view.width), BACKGROUND, dtype=np.float32)
+    placed = [
+        (flat, view.project_world(world_from_page.apply(space * scale)))
+        for flat, space in panels(sheet)
+    ]
+    seen = np.concatenate([pixels for _, pixels in placed])
+    low = np.maximum(np.floor(seen.min(axis=0)).astype(int) - 2, 0)
+    high = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + 3, [view.width, view.height])
+    width, height = high - low
+    size = (int(width) * SAMPLES, int(height) * SAMPLES)
+    fine = np.full(size[::-1], BACKGROUND, dtype=np.float32)
+    for flat, pixels in placed:
+        target = ((pixels - low + 0.5) * SAMPLES - 0.5).astype(np.float32)
+        way = cv2.getPerspectiveTransform(pixels_of(flat, per_mm).astype(np.float32), target)
         on_panel = cv2.fillConvexPoly(
             np.zeros(size[::-1], np.uint8), np.rint(target).astype(int), 1
         )
         drawn = cv2.warpPerspective(ink, way, size, flags=cv2.INTER_LINEAR, borderValue=PAPER_GREY)
-        image = np.where(on_panel > 0, drawn, image)
-    image = cv2.resize(image, (view.width, view.height), interpolation=cv2.INTER_AREA)
+        np.copyto(fine, drawn, where=on_panel > 0)
+    part = cv2.resize(fine, (int(width), int(height)), interpolation=cv2.INTER_AREA)
+    image[low[1] : high[1], low[0] : high[0]] = part
     rng = np.random.default_rng(seed)
     image = cv2.GaussianBlur(image, (0, 0), blur) + rng.normal(0, noise, image.shape)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
