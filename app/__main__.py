@@ -257,6 +257,74 @@ def detect(
     )
 
 
+cameras = App(name="cameras", help="List cameras, add them to a setup, try and record them.")
+command_line.command(cameras)
+SetupFolder = Annotated[Path, Parameter(name="--setup", help="The setup's folder.")]
+
+
+@cameras.command(name="list")
+def list_cameras(*, json: Json = False) -> int:
+    """List the cameras of this machine by name and identity."""
+    from app.commands.cameras import run_list
+
+    return run_list(as_json=json)
+
+
+@cameras.command(name="add")
+def add_camera(
+    name: str,
+    *,
+    address: Annotated[str, Parameter(help="Identity or number of a camera, http:// or rtsp://.")],
+    setup: SetupFolder,
+    resolution: Annotated[str, Parameter(help="Width x height, pixels.")] = "1280x720",
+    rate: Annotated[float, Parameter(help="Frames a second.")] = 30.0,
+    pixel_format: Annotated[str, Parameter(help="Four letters, as MJPG or YUYV.")] = "MJPG",
+    json: Json = False,
+) -> int:
+    """Add a camera to a setup, which is made if need be, with the settings that it takes."""
+    from app.commands.cameras import run_add
+
+    width, _, height = resolution.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise Failure(f"--resolution {resolution!r} is not like 1280x720.", status=2)
+    return run_add(
+        name,
+        address=address,
+        setup=setup,
+        size=(int(width), int(height)),
+        frames_per_s=rate,
+        pixel_format=pixel_format,
+        as_json=json,
+    )
+
+
+@cameras.command(name="record")
+def record_cameras(
+    *,
+    setup: SetupFolder,
+    out: Annotated[Path, Parameter(help="New folder NAME.feed.")],
+    seconds: Annotated[float | None, Parameter(help="How long; until Ctrl+C if none.")] = None,
+    json: Json = False,
+) -> int:
+    """Record the cameras of a setup into a feed, to replay it or to calibrate from it."""
+    from app.commands.cameras import run_record
+
+    return run_record(setup, out=out, seconds=seconds, as_json=json)
+
+
+@cameras.command(name="test")
+def try_cameras(
+    *,
+    setup: SetupFolder,
+    seconds: Annotated[float, Parameter(help="How long.")] = 5.0,
+    json: Json = False,
+) -> int:
+    """Try the cameras of a setup: rate, damage, age of pictures, settings, sharpness."""
+    from app.commands.cameras import run_test
+
+    return run_test(setup, seconds=seconds, as_json=json)
+
+
 @command_line.command
 def doctor(*, json: Json = False) -> int:
     """Check this machine: graphics, cameras, disk, clock, resources; say what to do."""

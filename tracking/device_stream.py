@@ -17,7 +17,9 @@ from tracking.calibration.result import DeviceSettings
 from tracking.device_settings import (
     AppliedSettings,
     Capture,
+    apply_format,
     apply_settings,
+    read_settings,
 )
 from tracking.devices import Device, Way, find_device, list_devices
 from tracking.image_stream import Image, StreamFault
@@ -113,10 +115,11 @@ def open_device(
     address: str,
     wanted: DeviceSettings,
     *,
+    locked: bool = True,
     devices: Callable[[], Sequence[Device]] = list_devices,
     opener: Opener = open_capture,
 ) -> DeviceStream:
-    """Find the camera, open it and set it.
+    """Find the camera, open it and set it; exposure and focus are locked if so wished.
 
     Raises
     ------
@@ -128,7 +131,11 @@ def open_device(
         capture = opener(way, wanted)
         if capture.isOpened():
             wish = wanted.model_copy(update={"device": device.identity})
-            return DeviceStream(capture, apply_settings(capture, wish, way[0]), way[0])
+            if locked:
+                return DeviceStream(capture, apply_settings(capture, wish, way[0]), way[0])
+            apply_format(capture, wish)
+            applied = AppliedSettings(read_settings(capture, device.identity), ())
+            return DeviceStream(capture, applied, way[0])
         capture.release()
     raise StreamFault(
         f"{device.name} ({device.identity}) does not open. Close other programs that use it, and "

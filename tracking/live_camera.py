@@ -17,6 +17,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import RigidTransform
 
 from tracking.calibration.result import DeviceSettings
 from tracking.cameras import Camera
@@ -268,8 +269,23 @@ def open_live_camera(camera: SetupCamera) -> LiveCamera:
     return LiveCamera(camera.camera(), lambda: open_stream(camera), mirrored=mirrored)
 
 
-def open_stream(camera: SetupCamera) -> ImageStream:
+def camera_for_calibration(camera: SetupCamera) -> LiveCamera:
+    """Make the live camera of a setup as calibration needs it: as it is, calibrated or not.
+
+    Its images are not turned back if they are mirrored. Where it is not calibrated, the camera
+    that it names is a nominal one, which must not be used for poses.
+    """
+    width, height = camera.settings.width, camera.settings.height
+    middle = np.array([[width, 0, width / 2], [0, width, height / 2], [0, 0, 1]], dtype=np.float64)
+    nominal = Camera(camera.name, width, height, middle, np.zeros(5), RigidTransform.identity())
+    known = nominal if camera.intrinsics is None else camera.camera()
+    return LiveCamera(known, lambda: open_stream(camera))
+
+
+def open_stream(camera: SetupCamera, *, locked: bool = True) -> ImageStream:
     """Open the camera at its address: a network camera, or a device by its identity.
+
+    Exposure and focus are locked, unless they are to settle first.
 
     Raises
     ------
@@ -283,7 +299,7 @@ def open_stream(camera: SetupCamera) -> ImageStream:
         return RtspStream(address)
     # A number may belong to another camera after a restart; the identity does not.
     known = address if "@" in address or not camera.settings.device else camera.settings.device
-    return open_device(known, camera.settings)
+    return open_device(known, camera.settings, locked=locked)
 
 
 def _wrong_size(camera: Camera, pixels: NDArray[np.uint8]) -> str:
