@@ -171,7 +171,7 @@ def _camera(
 
 
 def _calibration(video: Path, table: Mapping[str, Any], width: int, height: int) -> Camera | None:
-    """The camera as the files have it, with their world and mm; None if it is not calibrated."""
+    """Give the camera with the files' world, in mm; None if it is not calibrated."""
     if table.get("matrix") is None or table.get("distortions") is None:
         return None
     try:

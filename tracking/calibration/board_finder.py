@@ -8,6 +8,7 @@ the picture is turned back, and so is a board that is printed otherwise than des
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -75,6 +76,17 @@ class BoardView:
         corners = board.tag_corners[self.tags].reshape(-1, 3)
         return np.concatenate([board.saddles[self.saddles], corners])
 
+    def without(self, saddles: NDArray[np.bool_], corners: NDArray[np.bool_]) -> BoardView:
+        """Keep the good `saddles` (K,), and the tags all of whose `corners` (M, 4) are good."""
+        tags = corners.all(axis=1)
+        return replace(
+            self,
+            tags=self.tags[tags],
+            tag_corners=self.tag_corners[tags],
+            saddles=self.saddles[saddles],
+            saddle_points=self.saddle_points[saddles],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -126,7 +138,6 @@ class BoardFinder:
         if reading is None:
             return None
         upright = _upright(image, reading)
-        lens = lens or rough_camera(image.shape[1], image.shape[0])
         return _view(upright, reading.board, tags, lens, camera, time_ns)
 
     def _read(self, image: GreyImage) -> tuple[Reading | None, list[TagObservation]]:
@@ -141,7 +152,7 @@ class BoardFinder:
         return best if len(best[1]) >= FEWEST_TAGS else (None, [])
 
     def _readings(self) -> list[Reading]:
-        """What to try, the likeliest first."""
+        """Tell what to try, the likeliest first."""
         if self._settled is not None:
             return [self._settled]
         board = self._described
@@ -156,7 +167,7 @@ class BoardFinder:
         quads, ids, _ = self._detector.detectMarkers(upright)
         known = [
             TagObservation(int(tag), np.asarray(quad, np.float64).reshape(4, 2))
-            for tag, quad in zip(np.ravel(ids) if quads else [], quads, strict=True)
+            for tag, quad in zip(np.ravel(ids) if quads else (), quads, strict=True)
             if tag < len(board.tag_corners)
         ]
         return _consistent(known, board)
@@ -176,7 +187,7 @@ def rough_camera(width: int, height: int) -> Camera:
     )
 
 
-def refine_again(view: BoardView, lens: Camera) -> BoardView:
+def refine_again(view: BoardView, board: Board, lens: Camera) -> BoardView:
     """Fit the sides of the tags of `view` anew, now that the lens is known.
 
     Tags that are not found again keep their corners.
@@ -187,7 +198,9 @@ def refine_again(view: BoardView, lens: Camera) -> BoardView:
     ]
     matrix = lens.matrix.copy()
     matrix[:2, 2] -= view.origin
-    found = refine_corners(view.patch, before, replace(lens, matrix=matrix))
+    found = refine_corners(
+        view.patch, before, replace(lens, matrix=matrix), family=board.dictionary
+    )
     refined = {one.tag: one.corners + view.origin for one in found}
     corners = [
         refined.get(int(tag), corners)
@@ -197,7 +210,7 @@ def refine_again(view: BoardView, lens: Camera) -> BoardView:
 
 
 def _upright(image: GreyImage, reading: Reading) -> GreyImage:
-    """The picture as if the board were printed black on white and the camera did not mirror."""
+    """Turn the picture to what it were of a board black on white and without a mirror."""
     turned = image[:, ::-1] if reading.mirrored else image
     return np.ascontiguousarray(255 - turned if reading.board.inverted else turned)
 
@@ -209,8 +222,8 @@ def _consistent(tags: list[TagObservation], board: Board) -> list[TagObservation
     pixels = np.concatenate([one.corners for one in tags])
     places = np.concatenate([board.tag_corners[one.tag][:, :2] for one in tags])
     limit = LARGEST_MISFIT * board.square
-    turn, _ = cv2.findHomography(pixels, places, cv2.RANSAC, limit)
-    if turn is None:
+    turn, inliers = cv2.findHomography(pixels, places, cv2.RANSAC, limit)
+    if not np.any(inliers):
         return []
     put = cv2.perspectiveTransform(pixels.reshape(-1, 1, 2), turn).reshape(-1, 4, 2)
     off = np.linalg.norm(put - places.reshape(-1, 4, 2), axis=2).max(axis=1)
@@ -225,11 +238,11 @@ def _view(
     upright: GreyImage,
     board: Board,
     tags: list[TagObservation],
-    lens: Camera,
+    lens: Camera | None,
     camera: str,
     time_ns: int,
 ) -> BoardView | None:
-    refined = refine_corners(upright, tags, lens)
+    refined = refine_corners(upright, tags, lens, family=board.dictionary)
     if len(refined) < FEWEST_TAGS:
         return None
     saddles, guesses = _guessed_saddles(refined, board, upright.shape)
@@ -253,7 +266,7 @@ def _guessed_saddles(
     tags: list[TagObservation], board: Board, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """Saddle points beside `tags`, each where the tags beside it put it on average."""
-    near: dict[int, list[FloatArray]] = {}
+    near: dict[int, list[NDArray[Any]]] = {}
     for one in tags:
         places = board.tag_corners[one.tag]
         turn = cv2.getPerspectiveTransform(
