@@ -19,7 +19,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from tracking.bodies import MarkerBody
 from tracking.calibration.body_adjustment import Adjustment, Priors, adjust
 from tracking.calibration.body_problem import CORNERS, Geometry, seen_of
-from tracking.calibration.body_start import Pair, first_geometry
+from tracking.calibration.body_start import Pair, first_geometry, some_of
 from tracking.calibration.collector import CalibrationError
 from tracking.calibration.tag_views import TagView
 from tracking.cameras import Camera
@@ -123,7 +123,8 @@ def solve_body(
     adjustment, chosen = None, []
     known: dict[int, RigidTransform] = {}
     for most in (FIRST_VIEWS, KEY_VIEWS):
-        posed = _posed(candidates, body, cameras, known)
+        # For the first, rough geometry a sample of the views will do.
+        posed = _posed(some_of(candidates, 2 * most), body, cameras, known)
         known = {view.time_ns: pose for view, pose in posed}
         if len(posed) < LEAST_VIEWS:
             raise CalibrationError(
@@ -184,8 +185,9 @@ def _start(
     if nominal is not None and half_sides.keys() <= nominal.corners.keys():
         places = {tag: tag_place(nominal.corners[tag]) for tag in half_sides}
         start = _Start(_most_seen(views, half_sides), half_sides, places)
-        fitting = _posed(views, start.body("nominal", family), cameras, {})
-        if len(fitting) >= NOMINAL_SHARE * len(views):
+        sample = some_of(views, FIRST_VIEWS)
+        fitting = _posed(sample, start.body("nominal", family), cameras, {})
+        if len(fitting) >= NOMINAL_SHARE * len(sample):
             return start
     held, found = first_geometry(pairs, sorted(half_sides))
     return _Start(held, half_sides, found)

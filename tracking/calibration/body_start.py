@@ -81,12 +81,12 @@ def find_pairs(
     squares = {
         tag: MarkerBody("tag", family, {tag: half * CORNERS}) for tag, half in half_sides.items()
     }
-    placed = [_placements(view, squares, cameras) for view in _spread(views, 3 * MOST_VIEWS)]
+    placed = [_placements(view, squares, cameras) for view in some_of(views, 3 * MOST_VIEWS)]
     pairs = []
     for first, second in combinations(sorted(half_sides), 2):
         both = [one for one in placed if first in one and second in one]
         if both:
-            pairs.append(_vote(first, second, _spread(both, MOST_VIEWS)))
+            pairs.append(_vote(first, second, some_of(both, MOST_VIEWS)))
     return pairs
 
 
@@ -145,7 +145,7 @@ def scale_from_cameras(
         tag: MarkerBody("tag", family, {tag: half * CORNERS}) for tag, half in half_sides.items()
     }
     scales = []
-    for view in _spread(views, MOST_VIEWS):
+    for view in some_of(views, MOST_VIEWS):
         ways: dict[int, list[tuple[FloatArray, FloatArray]]] = {}
         for camera, seen in view.tags.items():
             alone = TagView(view.time_ns, {camera: seen})
@@ -159,7 +159,8 @@ def scale_from_cameras(
     return float(np.median(scales)) if scales else None
 
 
-def _spread(items: Sequence[Item], most: int) -> list[Item]:
+def some_of(items: Sequence[Item], most: int) -> list[Item]:
+    """Give at most `most` of `items`, evenly spread."""
     chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
     return [items[number] for number in chosen.tolist()]
 
