@@ -172,14 +172,12 @@ def read_description(path: Path) -> FeedDescription:
         tags, or is wrong in any other field.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FeedError(
             f"{path} cannot be read ({error.strerror}). A feed is a folder with a feed.json in it."
         ) from error
-    try:
-        data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FeedError(
             f"{path} is not valid JSON ({error}). Record or copy the feed anew."
         ) from error

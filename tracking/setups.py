@@ -166,7 +166,7 @@ def read_setup(folder: Path) -> Setup:
         raise SetupError(
             f"{path} cannot be read ({error.strerror}). A setup is a folder with a {SETUP_FILE}."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SetupError(f"{path} is not valid JSON ({error}). Correct it there.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version != SCHEMA_VERSION:
