@@ -45,9 +45,10 @@ def run_detect(
     lens = None if calibration is None else _read_camera(calibration, camera)
     found: list[dict[str, Any]] = []
     status = 0
-    for path in track(
-        images, "Searching", console=Console(stderr=True), transient=True, disable=len(images) < 2
-    ):
+    console = Console(stderr=True)
+    # Into a file, rich would write an empty line.
+    quiet = len(images) < 2 or not console.is_terminal
+    for path in track(images, "Searching", console=console, transient=True, disable=quiet):
         try:
             image = read_grey(path)
             tags = _tags(image, detector, _fitting(lens, image, path))
