@@ -1,8 +1,9 @@
-"""Frames of several cameras, put together by the time at which they were taken.
+"""Frames of several cameras, put together if they were taken together, else each on its own.
 
 In: frames from one thread per camera. Out: groups for the one thread that takes them: a frame of
-each camera as far as they were taken together, none older than need be. A camera that is late or
-gone delays the others by a bounded time only.
+each camera as far as they were released together (a few ms apart at most), none older than need be.
+Cameras that take turns are never paired: each frame is given as it comes. Only a frame that is due
+at the same time is waited for, and for a bounded time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ LOSSLESS_LATE_S = 1.0
 SILENT_S = 0.5
 """A camera without frames for this long is no longer waited for."""
 
-WIDEST_TOLERANCE_NS = 16_600_000
+TOGETHER_NS = 4_000_000
+"""Frames of different cameras at most this far apart were taken together."""
+
+TURN_SHARE = 4
+"""At high rates together means: closer than this part of the interval between two frames."""
+
+LEAST_INTERVALS = 3
+"""So many intervals of a camera tell when its next frame is due."""
 
 BACKLOG = 3
 """Frames of a camera that may wait to be taken: they bridge a moment in which the tracker is held
@@ -54,7 +62,7 @@ class FrameGroups:
         self._alive = set(cameras)
         self._last_put = dict.fromkeys(cameras, time.monotonic())
         self._last_time_ns: dict[str, int] = {}
-        self._intervals: deque[int] = deque(maxlen=8 * max(1, len(cameras)))
+        self._intervals: dict[str, deque[int]] = {name: deque(maxlen=8) for name in cameras}
         self._captured = 0
         self._dropped = 0
         self._visits = 0
@@ -69,7 +77,7 @@ class FrameGroups:
             self._captured += 1
             before = self._last_time_ns.get(frame.camera)
             if before is not None and frame.time_ns > before:
-                self._intervals.append(frame.time_ns - before)
+                self._intervals[frame.camera].append(frame.time_ns - before)
             self._last_time_ns[frame.camera] = frame.time_ns
             arrived = self._last_put[frame.camera] = time.monotonic()
             queue = self._waiting.setdefault(frame.camera, deque())
@@ -131,10 +139,27 @@ class FrameGroups:
         if not self._waiting:
             return None
         awaited = {name for name in self._alive if now - self._last_put[name] < SILENT_S}
-        if awaited <= self._waiting.keys():
+        first = min(queue[0][0].time_ns for queue in self._waiting.values())
+        if all(name in self._waiting or not self._is_due(name, first) for name in awaited):
             return now
         late = LOSSLESS_LATE_S if self._lossless else LATE_S
         return min(queue[0][1] for queue in self._waiting.values()) + late
+
+    def _is_due(self, camera: str, time_ns: int) -> bool:
+        """Whether a frame of `camera` taken together with one at `time_ns` may still come.
+
+        Of a camera that is not known well enough it may.
+        """
+        intervals, last = self._intervals[camera], self._last_time_ns.get(camera)
+        if self._lossless or last is None or len(intervals) < LEAST_INTERVALS:
+            return True
+        interval = sorted(intervals)[len(intervals) // 2]
+        steps = max(1, round((time_ns - last) / interval))
+        return abs(time_ns - last - steps * interval) <= 1.5 * self._tolerance_ns()
+
+    def _tolerance_ns(self) -> int:
+        gaps = [gap // TURN_SHARE for intervals in self._intervals.values() for gap in intervals]
+        return min([TOGETHER_NS, *gaps])
 
     def _pass_over_stale(self) -> None:
         oldest_kept = time.monotonic() - STALE_S
@@ -146,7 +171,7 @@ class FrameGroups:
     def _take_group(self) -> list[Frame]:
         if not self._lossless:
             self._pass_over_stale()
-        tolerance = min([WIDEST_TOLERANCE_NS, *(gap // 2 for gap in self._intervals)])
+        tolerance = self._tolerance_ns()
         oldest = [queue[0][0] for queue in self._waiting.values()]
         first = min(frame.time_ns for frame in oldest)
         group = [frame for frame in oldest if frame.time_ns <= first + tolerance]

@@ -26,11 +26,11 @@ FloatArray = NDArray[np.float64]
 GATE = 22.458
 """Chi-square of six degrees of freedom that chance exceeds one time in a thousand."""
 
-STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 5000.0)
+STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 """Acceleration noise to choose from: standard deviation of the velocity's change in 0.1 s, mm/s."""
 
-MEMORY = 0.8
-"""Weight of what went before, per measurement, in the choice of the strength: about five count."""
+MEMORY = 0.9
+"""Weight of what went before, per measurement, in the choice of the strength: about ten count."""
 
 LEVER_MM = 100.0
 """Turns are as fast as they move a point this far away."""
@@ -96,7 +96,7 @@ class MotionFilter:
             time_ns, matrix[:3, :3].copy(), matrix[:3, 3].copy(), np.zeros(6), start
         )
         self._likelihoods = np.zeros(len(STRENGTHS))
-        self._strength = STRENGTHS[3]
+        self._strength = STRENGTHS[-1]
 
     @property
     def state(self) -> MotionState:

@@ -51,7 +51,9 @@ class TrackingPipeline:
     turns
         Shared with a thread that also works much in Python, such as the window's.
     lossless
-        Captures wait until the tracker has taken their frame, instead of pushing one out.
+        Captures wait until the tracker has taken their frame, instead of pushing one out. All is
+        then done in step, so that the same frames give the same poses; otherwise whole images are
+        searched beside the tracking.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class TrackingPipeline:
         self._on_tracked = on_tracked
         self._on_error = on_error
         self._groups = FrameGroups([source.camera.name for source in sources], lossless=lossless)
+        self._lossless = lossless
         self._turns = Turns() if turns is None else turns
         self._stopping = threading.Event()
         self._finished = threading.Event()
@@ -104,11 +107,16 @@ class TrackingPipeline:
 
     def start(self) -> None:
         """Start all threads. To be called once."""
+        if not self._lossless:
+            self._tracker.search_beside()
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Close the sources and wait for all threads. Safe to call twice, not from a callback."""
+        """Close sources and tracker, wait for all threads.
+
+        Safe to call twice, not from a callback.
+        """
         self._stopping.set()
         self._groups.close()
         for source in self._sources:
@@ -116,6 +124,7 @@ class TrackingPipeline:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+        self._tracker.close()
 
     def _capture(self, source: FrameSource) -> None:
         name = source.camera.name

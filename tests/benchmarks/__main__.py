@@ -36,11 +36,14 @@ BENCHMARKS = (
     Benchmark(
         "calibration", "tests.benchmarks.calibration_chain", "the whole chain, calibration included"
     ),
+    Benchmark("motion", "tests.benchmarks.motion", "a moving coil, cameras that take turns"),
+    Benchmark("cost", "tests.benchmarks.tracking_cost", "processor time and drops of tracking"),
     Benchmark("start", "tests.benchmarks.start", "process start to usable window"),
     Benchmark("drawing", "tests.benchmarks.drawing", "pictures a second of the 3-D view"),
     Benchmark(
         "latency", "tests.benchmarks.tracking_latency", "capture to drawn pose, drops, memory"
     ),
+    Benchmark("live", "tests.benchmarks.live_path", "network cameras, tracked and recorded"),
     Benchmark("train", "tests.benchmarks.train", "a 20 Hz train of 200, pose at each pulse"),
     Benchmark(
         "permission", "tests.benchmarks.permission", "permission when the cameras fall silent"

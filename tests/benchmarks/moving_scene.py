@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from tests.rendered import scenes
 from tests.rendered.light import GOOD
 from tracking.frames import Frame
-from tracking.truth import ErrorSummary, point_error, summarise_errors
+from tracking.truth import point_error
 
 FOCAL_POINT = np.array([0.0, 0.0, 100.0])
 """Of the coil in its body's frame, mm: 100 mm from the body."""
@@ -20,6 +20,10 @@ INTERVAL_NS = 33_333_333
 SPEED = 100.0
 RADIUS = 60.0
 TURN_RAD = 0.15
+
+
+FoundPoses = tuple[int, RigidTransform, RigidTransform]
+"""A time (ns), and the poses of head and coil body found for it."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,10 @@ class MovingScene:
         phase = self.speed / RADIUS * time_ns / 1e9
         middle = np.array([90.0, -60.0, 820.0])
         way = RADIUS * np.array([np.sin(phase), 0.8 * np.cos(phase), 0.6 * np.sin(phase + 0.7)])
-        turn = TURN_RAD * min(self.speed / 100.0, 1.0) * np.array(
-            [np.sin(phase), np.cos(0.8 * phase), np.sin(0.6 * phase)]
+        turn = (
+            TURN_RAD
+            * min(self.speed / 100.0, 1.0)
+            * np.array([np.sin(phase), np.cos(0.8 * phase), np.sin(0.6 * phase)])
         )
         return RigidTransform.from_components(
             middle + way, Rotation.from_rotvec(turn) * Rotation.from_rotvec([-0.2, 0.25, 0.3])
@@ -65,11 +71,10 @@ class MovingScene:
             image = renderers[name].picture(poses, GOOD, seed=2 * step + index)
             yield Frame(name, step, time_ns, image)
 
-    def errors(self, found) -> ErrorSummary | None:
-        """Errors of the focal point in the head's frame of (time, head pose, coil pose)."""
-        return summarise_errors(
-            [
-                point_error((head, coil), (self.head(), self.coil(time_ns)), FOCAL_POINT)
-                for time_ns, head, coil in found
-            ]
-        )
+    def rms_mm(self, found: Sequence[FoundPoses]) -> float:
+        """RMS error of the focal point in the head's frame."""
+        errors = [
+            point_error((head, coil), (self.head(), self.coil(time_ns)), FOCAL_POINT)
+            for time_ns, head, coil in found
+        ]
+        return float(np.sqrt(np.mean([error.distance_mm**2 for error in errors])))

@@ -111,6 +111,21 @@ def test_as_fast_as_possible_nothing_is_dropped_and_pairs_stay_together(run, who
     assert np.linalg.norm(pose.world_from_body.translation - truth.translation) < 0.6
 
 
+def test_live_whole_images_are_searched_beside_and_nothing_is_left_when_it_ends(run, whole_feed):
+    playback = Playback(open_feed(whole_feed), speed=1.0)
+    pipeline, listener = run(playback.sources)
+    assert "whole-image search" in {thread.name for thread in threading.enumerate()}
+    listener.wait_for(
+        lambda seen: any(
+            _is([one], "head", TrackingState.TRACKED)[0]
+            and _is([one], "coil_body", TrackingState.TRACKED)[0]
+            for one in seen.results
+        )
+    )
+    pipeline.stop()
+    assert "whole-image search" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_silence_turns_poses_into_predicted_and_lost(run, whole_feed):
     playback = Playback(open_feed(whole_feed), speed=2.0)
     _, listener = run(playback.sources)
@@ -199,6 +214,35 @@ def test_frames_of_different_instants_are_not_joined():
     assert [frame.camera for frame in groups.take(1)] == ["left"]
     assert [frame.camera for frame in groups.take(1)] == ["right"]
     assert groups.take(0.0) == []
+
+
+def test_cameras_that_take_turns_do_not_wait_for_each_other(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("tracking.frame_groups.time.monotonic", lambda: now[0])
+    groups = FrameGroups(["left", "right"], lossless=False)
+    for step in range(10):
+        for name, late in (("left", 0), ("right", 15)):
+            now[0] += 0.0165
+            groups.put(_frame(name, (33 * step + late) * MS))
+            taken = groups.take(0.0)
+            if step >= 5:
+                assert [frame.camera for frame in taken] == [name], "at once"
+            now[0] += 0.016 if not taken else 0.0
+            while groups.take(0.0):
+                pass
+
+
+def test_a_companion_that_is_due_is_waited_for(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("tracking.frame_groups.time.monotonic", lambda: now[0])
+    groups = FrameGroups(["left", "right"], lossless=False)
+    for step in range(8):
+        groups.put(_frame("left", 33 * step * MS))
+        assert groups.take(0.0) == []
+        now[0] += 0.005
+        groups.put(_frame("right", (33 * step + 1) * MS))
+        assert len(groups.take(0.0)) == 2
+        now[0] += 0.028
 
 
 def test_without_loss_a_writer_waits_until_the_taker_is_back_for_more(no_thread_left):
