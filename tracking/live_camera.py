@@ -21,6 +21,7 @@ from scipy.spatial.transform import RigidTransform
 
 from tracking.calibration.result import DeviceSettings
 from tracking.cameras import Camera
+from tracking.clocks import CameraClock
 from tracking.device_stream import open_device
 from tracking.frames import Frame
 from tracking.image_stream import Image, ImageStream, StreamFault
@@ -32,6 +33,8 @@ from tracking.setups import SetupCamera
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
 """Pauses between attempts to open it; the last one from then on."""
 RATE_FRAMES = 31
+MOST_RESETS = 2
+"""A camera whose clock is set anew more often has none."""
 DAMAGED = "Damaged pictures come in and are left out. Check the cable or the network."
 DAMAGED_SHOWN_NS = 3_000_000_000
 """How long a damaged picture is spoken of."""
@@ -121,6 +124,7 @@ class LiveCamera:
         self._lock = threading.Lock()
         self._stream: ImageStream | None = None
         self._watch = PictureWatch()
+        self._forget_clock()
         self._arrivals: deque[int] = deque(maxlen=RATE_FRAMES)
         self._last_ns = 0
         self._damaged_ns: int | None = None
@@ -184,6 +188,7 @@ class LiveCamera:
         stream.close()
         if not self._closing.is_set():
             self._arrivals.clear()
+            self._forget_clock()
             self._say_gone(fault)
             # A camera that opens, but then gives nothing, is not asked without pause either.
             self._closing.wait(self._back_off_s[min(self._attempts, len(self._back_off_s) - 1)])
@@ -224,7 +229,24 @@ class LiveCamera:
         return Frame(self._camera.name, sequence, time_ns, np.asarray(pixels, dtype=np.uint8))
 
     def _capture_time(self, image: Image) -> int:
-        return image.host_ns if image.captured_ns is None else image.captured_ns
+        """When it was taken: from the driver as long as its stamps are plausible."""
+        if image.captured_ns is not None:
+            return image.captured_ns
+        stamp = image.driver_ns
+        stands = stamp is not None and self._stamp_ns is not None and stamp <= self._stamp_ns
+        self._stamp_ns = stamp
+        estimate = self._clock.estimate
+        if stands or (estimate is not None and estimate.resets > MOST_RESETS):
+            # Stamps that stand still or do not keep time are made up.
+            self._stamps_believed = False
+        if stamp is None or not self._stamps_believed:
+            return image.host_ns
+        return self._clock.capture_time_ns(stamp, image.host_ns)
+
+    def _forget_clock(self) -> None:
+        self._clock = CameraClock()
+        self._stamp_ns: int | None = None
+        self._stamps_believed = True
 
     def _damage(self, now_ns: int) -> tuple[str, ...]:
         recent = self._damaged_ns is not None and now_ns - self._damaged_ns < DAMAGED_SHOWN_NS

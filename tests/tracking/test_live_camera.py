@@ -131,6 +131,31 @@ def test_the_drivers_time_of_capture_is_the_frames():
     camera.close()
 
 
+def given_times(stamps_and_arrivals):
+    pixels = picture().pixels
+    images = [Image(pixels, host_ns=host, driver_ns=stamp) for stamp, host in stamps_and_arrivals]
+    camera = live(Stream(images))
+    times = [camera.read().time_ns for _ in images]
+    camera.close()
+    return times
+
+
+def test_delays_on_the_way_do_not_move_the_time_of_capture():
+    true = [10**9 + k * 33_000_000 for k in range(60)]
+    delays = [5_000_000 + (40_000_000 if k % 3 == 1 else 0) for k in range(60)]
+    times = given_times([(t - 10**8, t + d) for t, d in zip(true, delays, strict=True)])
+    assert max(abs(got - t - 5_000_000) for got, t in zip(times, true, strict=True)) < 100_000
+
+
+@pytest.mark.parametrize(
+    "stamp", [lambda _k: 7, lambda k: k * 5_000_000, lambda k: 10**9 - k * 33_000_000]
+)
+def test_stamps_that_are_made_up_are_not_believed(stamp):
+    arrivals = [10**9 + k * 33_000_000 for k in range(90)]
+    times = given_times([(stamp(k), host) for k, host in enumerate(arrivals)])
+    assert times[-20:] == arrivals[-20:]
+
+
 def test_another_size_is_left_out_and_named_and_the_next_is_taken():
     camera = live(Stream([picture(size=(720, 1280)), None, picture(77)], notes=("Note.",)))
     frame = camera.read()
