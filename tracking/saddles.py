@@ -136,14 +136,17 @@ def _fitted(
     state = np.concatenate(
         [points - centres, _directions(levels, x, y), np.full((len(points), 1), 0.8)], axis=1
     )
-    solved, residual = np.zeros((len(points), 7)), np.full(len(points), np.inf)
+    solved: FloatArray = np.zeros((len(points), 7))
+    residual: FloatArray = np.full(len(points), np.inf)
     for _ in range(ITERATIONS):
         basis = _basis(state, x, y)
         normal = np.swapaxes(basis * weight[:, None], 1, 2) @ basis + 1e-6 * np.eye(7)
         right = (np.swapaxes(basis * weight[:, None], 1, 2) @ levels[..., None])[..., 0]
         solved = np.linalg.solve(normal, right[..., None])[..., 0]
         left = levels - np.einsum("nkp,np->nk", basis, solved)
-        residual = np.sqrt((weight * left * left).sum(axis=1) / weight.sum())
+        residual = np.asarray(
+            np.sqrt((weight * left * left).sum(axis=1) / weight.sum()), np.float64
+        )
         contrast = np.where(np.abs(solved[:, 1:2]) > 1e-3, solved[:, 1:2], np.inf)
         moves = np.clip(solved[:, 2:] / contrast, -0.5, 0.5)
         state += moves
