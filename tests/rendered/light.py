@@ -38,11 +38,14 @@ GOOD = Light()
 HARD = Light(psf=1.2, noise=6.0, jpeg=85)
 
 
-def exposed(scene, light, rng):
-    """Grey levels (height, width) uint8 of what the lens throws on each pixel, float32."""
+def exposed(scene, light, setting, rng):
+    """Grey levels (height, width) uint8 of what the lens throws on each pixel, float32.
+
+    `setting` is the random source of the light, `rng` of the noise.
+    """
     image = scene
     if light.uneven:
-        image = image * _brightness(image.shape, light.uneven, rng)
+        image = image * _brightness(image.shape, light.uneven, setting)
     image = image + light.noise * rng.standard_normal(image.shape, dtype=np.float32)
     grey = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     if light.jpeg is None:
@@ -51,8 +54,8 @@ def exposed(scene, light, rng):
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
 
 
-def _brightness(shape, uneven, rng):
-    coarse = rng.uniform(1.0 - uneven, 1.0, (3, 4)).astype(np.float32)
+def _brightness(shape, uneven, setting):
+    coarse = setting.uniform(1.0 - uneven, 1.0, (3, 4)).astype(np.float32)
     return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 

@@ -32,7 +32,9 @@ LATTICE = ((np.stack([_INDEX, (_INDEX * 8) % SAMPLES]) + 0.5) / SAMPLES - 0.5).a
 
 EDGE_PX = 12
 NEAREST = 10.0
-"""Border drawn finely around bodies, px; what is nearer to the camera is not drawn, mm."""
+GRAZING = 0.01
+"""Border drawn finely around bodies, px; what is nearer to the camera is not drawn, mm;
+neither is what is seen under a smaller sine of an angle."""
 
 NODE_PX = 8
 """Distance of the pixels that are undistorted exactly; a spline runs through them."""
@@ -100,7 +102,8 @@ class Renderer:
         light
             Conditions.
         seed
-            Of noise, light and the part of the background.
+            Of noise, light and the part of the background. Of several numbers the first decides
+            the latter two.
         hidden
             Tags that are not drawn, nor the paper around them.
         covers
@@ -116,9 +119,10 @@ class Renderer:
         return Crop(image, _shifted(self.camera, *window), window[0], window[1])
 
     def _draw(self, poses, light, seed, window, hidden, covers):
-        rng = np.random.default_rng(seed)
+        # Of several numbers the first decides what is seen, all of them the noise.
+        setting = np.random.default_rng(np.atleast_1d(seed)[0])
         left, top, right, bottom = window
-        x, y = rng.integers(0, 400), rng.integers(0, 300)
+        x, y = setting.integers(0, 400), setting.integers(0, 300)
         scene = self._clutter[y + top : y + bottom, x + left : x + right].copy()
         for part in self._windows(poses, window):
             rows = slice(part[1] - top, part[3] - top)
@@ -126,7 +130,7 @@ class Renderer:
             scene[rows, columns] = self._optics(
                 scene[rows, columns], poses, light, part, hidden, covers
             )
-        return exposed(scene, light, rng)
+        return exposed(scene, light, setting, np.random.default_rng(seed))
 
     def _windows(self, poses, window):
         """Parts of `window` with bodies in them; parts that touch are one."""
@@ -210,8 +214,9 @@ class Renderer:
         """Lay a square sheet with a grid of grey `levels` over `scene`."""
         normal = np.cross(corners[1] - corners[0], corners[3] - corners[0])
         centre = corners.mean(axis=0)
-        if centre @ normal <= 0 or corners[:, 2].min() <= NEAREST:
-            return  # seen from behind
+        slant = centre @ normal / np.linalg.norm(centre) / np.linalg.norm(normal)
+        if slant <= GRAZING or corners[:, 2].min() <= NEAREST:
+            return  # seen from behind, or from the edge
         sheet = centre + (corners - centre) * (1 + 2 * margin)
         outline = self.camera.project(sheet)
         low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 1, window[:2])
