@@ -196,7 +196,7 @@ def _connect(
     except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
         raise StreamFault(
-            f"{shown} cannot be reached ({_cause(error)}). Check that the camera runs, and its "
+            f"{shown} cannot be reached ({cause(error)}). Check that the camera runs, and its "
             "address.",
             absent=True,
         ) from error
@@ -209,8 +209,8 @@ def _connect(
     return connected, response
 
 
-def _cause(error: Exception) -> str:
-    """Say what the system says, without its numbers."""
+def cause(error: Exception) -> str:
+    """Say what the system says, without its numbers and addresses."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tracking.calibration.result import DeviceSettings
 from tracking.image_stream import Image, StreamFault
-from tracking.network_camera import CONNECT_S, SILENT_S, without_password
+from tracking.network_camera import CONNECT_S, SILENT_S, cause, without_password
 
 LOW_DELAY = {
     # Lost datagrams would spoil pictures up to the next key frame.
@@ -54,8 +54,8 @@ class RtspStream:
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise StreamFault(
-                f"{self._shown} cannot be reached ({error}). Check that the camera runs, and its "
-                "address.",
+                f"{self._shown} cannot be reached ({cause(error)}). Check that the camera runs, "
+                "and its address.",
                 absent=True,
             ) from error
         if not self._container.streams.video:
@@ -87,7 +87,8 @@ class RtspStream:
                 pixels = None if frame is None else luma(frame)
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 raise StreamFault(
-                    f"{self._shown} has fallen silent ({error}). Check the camera and the network."
+                    f"{self._shown} has fallen silent ({cause(error)}). Check the camera and the "
+                    "network."
                 ) from error
         if frame is None or pixels is None:
             raise StreamFault(f"{self._shown} has closed the connection. Check the camera.")
