@@ -28,6 +28,8 @@ FARTHEST = 1e5
 TRACKER = "Tracker"
 """Name of the tracker's own frame in PLUS and 3D Slicer; our ``world`` when poses come from it."""
 
+_IDENTITY = np.eye(4)
+
 KNOWN_NAMES: Mapping[str, str] = {
     "HeadToTracker": "head",
     "ReferenceToTracker": "head",
@@ -59,17 +61,21 @@ def rigid_from_matrix(matrix: FloatArray) -> RigidTransform:
         raise PoseRefused("it is not finite")
     if not np.array_equal(matrix[3], [0.0, 0.0, 0.0, 1.0]):
         raise PoseRefused("its last row is not 0 0 0 1")
-    if np.abs(matrix - np.eye(4)).max() < 1e-6:
+    if np.abs(matrix - _IDENTITY).max() < 1e-6:
         raise PoseRefused("it is the identity")
     # Finite numbers may still overflow when they are multiplied.
     if np.abs(matrix[:3]).max() > FARTHEST:
         raise PoseRefused("it is farther away than any tracker sees")
     rotation = matrix[:3, :3]
-    if np.abs(rotation.T @ rotation - np.eye(3)).max() > RIGID_TOLERANCE:
+    if np.abs(rotation.T @ rotation - _IDENTITY[:3, :3]).max() > RIGID_TOLERANCE:
         raise PoseRefused("it is not rigid")
     if np.linalg.det(rotation) < 0:
         raise PoseRefused("it is mirrored")
-    return RigidTransform.from_matrix(matrix)
+    left, _, right = np.linalg.svd(rotation)
+    exact = matrix.copy()
+    exact[:3, :3] = left @ right
+    # scipy would check and orthonormalise once more, which takes several times as long.
+    return RigidTransform(exact, normalize=False)
 
 
 @dataclass(frozen=True, slots=True)
