@@ -142,11 +142,9 @@ def _fitted(
         basis = _basis(state, x, y)
         normal = np.swapaxes(basis * weight[:, None], 1, 2) @ basis + 1e-6 * np.eye(7)
         right = (np.swapaxes(basis * weight[:, None], 1, 2) @ levels[..., None])[..., 0]
-        solved = np.linalg.solve(normal, right[..., None])[..., 0]
+        solved = np.asarray(np.linalg.solve(normal, right[..., None])[..., 0], np.float64)
         left = levels - np.einsum("nkp,np->nk", basis, solved)
-        residual = np.asarray(
-            np.sqrt((weight * left * left).sum(axis=1) / weight.sum()), np.float64
-        )
+        residual = np.sqrt(np.square(left) @ weight / weight.sum(), dtype=np.float64)
         contrast = np.where(np.abs(solved[:, 1:2]) > 1e-3, solved[:, 1:2], np.inf)
         moves = np.clip(solved[:, 2:] / contrast, -0.5, 0.5)
         state += moves
