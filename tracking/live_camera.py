@@ -124,7 +124,9 @@ class LiveCamera:
         self._lock = threading.Lock()
         self._stream: ImageStream | None = None
         self._watch = PictureWatch()
-        self._forget_clock()
+        self._clock = CameraClock()
+        self._stamp_ns: int | None = None
+        self._stamps_believed = True
         self._arrivals: deque[int] = deque(maxlen=RATE_FRAMES)
         self._last_ns = 0
         self._damaged_ns: int | None = None
@@ -245,7 +247,7 @@ class LiveCamera:
 
     def _forget_clock(self) -> None:
         self._clock = CameraClock()
-        self._stamp_ns: int | None = None
+        self._stamp_ns = None
         self._stamps_believed = True
 
     def _damage(self, now_ns: int) -> tuple[str, ...]:
