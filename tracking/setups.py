@@ -212,3 +212,29 @@ def keep_result(folder: Path, result: CalibrationResult) -> Path:
             number += 1
         else:
             return path
+
+
+def decide(folder: Path, result: CalibrationResult, *, accepted: bool) -> tuple[Setup, Path]:
+    """Keep a person's decision on `result` and, if it is accepted, put it into force.
+
+    Returns
+    -------
+    tuple
+        The setup in force now, and the file in which the result is kept.
+
+    Raises
+    ------
+    SetupError
+        If the setup cannot be read or has no place for the result.
+    ValueError
+        If a result with faults is to be accepted.
+    OSError
+        If it cannot be written.
+    """
+    decided = result.decided(accepted=accepted)
+    setup = read_setup(folder)
+    after = setup.with_result(decided) if accepted else setup
+    kept = keep_result(folder, decided)
+    if accepted:
+        write_setup(folder, after)
+    return after, kept

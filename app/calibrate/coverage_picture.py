@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from render import palette
 
-ENOUGH = 4
+ENOUGH = 1
 """Points in a field of the image from which it counts as covered."""
 
 TINT = 0.35
