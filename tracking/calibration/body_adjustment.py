@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from tracking.calibration.body_problem import (
     CORNERS,
@@ -134,7 +133,7 @@ def adjust(seen: Seen, start: Geometry, priors: Priors, held: int = 0) -> Adjust
     numpy.linalg.LinAlgError
         If the observations do not hold all unknowns.
     """
-    free = np.ones(start.unknowns, dtype=bool)
+    free = np.ones(TAG_UNKNOWNS * len(start.half_sides) + 1, dtype=bool)
     free[TAG_UNKNOWNS * held : TAG_UNKNOWNS * held + 6] = False
     fit = _minimise(seen, start, priors, COARSE_SIGMA_PX, free)
     sigma = _sigma(seen, fit.residual)
@@ -146,12 +145,10 @@ def adjust(seen: Seen, start: Geometry, priors: Priors, held: int = 0) -> Adjust
         fit = _minimise(inner, fit.geometry, priors, sigma, free)
         if abs(sigma - before) < 0.02 * sigma:
             break
-    covariance = np.zeros_like(fit.information)
-    inside = fit.information[np.ix_(free, free)]
-    covariance[np.ix_(free, free)] = cho_solve(cho_factor(inside), np.eye(len(inside)))
     by_unknowns = _by_unknowns(fit.geometry)
-    of_tags = slice(0, TAG_UNKNOWNS * len(fit.geometry.half_sides) + 1)
-    corners = by_unknowns @ covariance[of_tags, of_tags] @ by_unknowns.T
+    covariance = np.zeros((len(free), len(free)))
+    covariance[np.ix_(free, free)] = np.linalg.inv(_split(fit, free).reduced)
+    corners = by_unknowns @ covariance @ by_unknowns.T
     still, scale = _without_frame(fit.geometry.body_corners().reshape(-1, 3))
     along_scale = scale / (scale @ scale)
     return Adjustment(
@@ -171,10 +168,7 @@ def _minimise(
     fit = _linearised(seen, geometry, priors, sigma)
     damping = 1e-6
     for _ in range(STEPS):
-        inside = fit.information[np.ix_(free, free)]
-        inside[np.diag_indices_from(inside)] *= 1 + damping
-        step = np.zeros(len(free))
-        step[free] = cho_solve(cho_factor(inside), fit.gradient[free])
+        step = _split(fit, free, 1 + damping).step(fit.gradient, free)
         if step @ fit.gradient < LEAST_GAIN * max(fit.cost, 1.0):
             break
         trial = _linearised(seen, fit.geometry.moved(step), priors, sigma)
@@ -182,6 +176,46 @@ def _minimise(
         damping = max(damping / 10, 1e-12) if better else damping * 10
         fit = trial if better else fit
     return fit
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Split:
+    """The normal equations with the views eliminated (Schur complement; Triggs et al. 2000).
+
+    `reduced` (T, T) of the T free unknowns of tags and scale; `mixed` (T, V, 6) their products
+    with the views' unknowns; `inverse` (V, 6, 6) of the views' own blocks.
+    """
+
+    reduced: FloatArray
+    mixed: FloatArray
+    inverse: FloatArray
+
+    def step(self, gradient: FloatArray, free: NDArray[np.bool_]) -> FloatArray:
+        """Solve for all unknowns; those that are not free stay."""
+        of_views = gradient[len(free) :].reshape(-1, 6)
+        led = np.einsum("vij,vj->vi", self.inverse, of_views)
+        step = np.zeros(len(gradient))
+        of_tags = np.linalg.solve(
+            self.reduced, gradient[: len(free)][free] - np.einsum("tvi,vi->t", self.mixed, led)
+        )
+        step[: len(free)][free] = of_tags
+        back = of_views - np.einsum("tvi,t->vi", self.mixed, of_tags)
+        step[len(free) :] = np.einsum("vij,vj->vi", self.inverse, back).ravel()
+        return step
+
+
+def _split(fit: _Fit, free: NDArray[np.bool_], enlarged: float = 1.0) -> _Split:
+    """Eliminate the views, with the diagonal of the information `enlarged`."""
+    information = fit.information.copy()
+    information[np.diag_indices_from(information)] *= enlarged
+    count = len(free)
+    views = (len(information) - count) // 6
+    blocks = information[count:, count:].reshape(views, 6, views, 6)
+    inverse = np.linalg.inv(blocks[np.arange(views), :, np.arange(views)])
+    mixed = information[:count, count:][free].reshape(-1, views, 6)
+    led = np.einsum("tvi,vij->tvj", mixed, inverse).reshape(len(mixed), -1)
+    of_tags = information[:count, :count][np.ix_(free, free)]
+    return _Split(of_tags - led @ mixed.reshape(len(mixed), -1).T, mixed, inverse)
 
 
 def _linearised(seen: Seen, geometry: Geometry, priors: Priors, sigma: float) -> _Fit:

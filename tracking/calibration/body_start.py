@@ -175,7 +175,7 @@ def _placements(
             if one.tag in squares:
                 sighting = sighting_of(squares[one.tag], {camera: [one]}, cameras)
                 if sighting is not None:
-                    placed.setdefault(one.tag, []).extend(planar_placements(sighting))
+                    placed.setdefault(one.tag, []).extend(planar_placements(sighting, 1))
     return {tag: places for tag, places in placed.items() if places}
 
 

@@ -98,18 +98,43 @@ def resting(poses: RigidTransform) -> slice | None:
     best = np.zeros(count, dtype=bool)
     for _ in range(TRIALS):
         some = rng.choice(count, 4, replace=False)
-        unknowns, _, rank, _ = np.linalg.lstsq(
-            _rows(turned[some]), -shifted[some].ravel(), rcond=1e-3
-        )
-        if rank == 6:
-            miss = turned @ unknowns[:3] + shifted - unknowns[3:]
-            near = (miss**2).sum(axis=1) < ROUGH_MM**2
-            best = near if near.sum() > best.sum() else best
+        # Poses tilted about one axis leave a part open; any value of it serves here.
+        unknowns = np.linalg.lstsq(_rows(turned[some]), -shifted[some].ravel(), rcond=1e-3)[0]
+        miss = turned @ unknowns[:3] + shifted - unknowns[3:]
+        near = (miss**2).sum(axis=1) < ROUGH_MM**2
+        best = near if near.sum() > best.sum() else best
     runs = np.convolve(best, np.ones(RUN), "valid") >= 0.9 * RUN
     if not runs.any():
         return None
     begins = np.flatnonzero(runs)
     return slice(int(begins[0]), int(begins[-1]) + RUN)
+
+
+def rested_elsewhere(poses: RigidTransform, stretch: slice, tip: FloatArray) -> bool:
+    """Tell whether the tip also rested in another point, before or after `stretch`.
+
+    There it stayed within 2 mm while the pointer was tilted.
+    """
+    for part in (poses[: stretch.start], poses[stretch.stop :]):
+        for first in range(0, len(part) - 2 * RUN, RUN):
+            some = part[first : first + 2 * RUN]
+            tips = some.apply(tip)
+            apart = np.linalg.norm(tips - np.median(tips, axis=0), axis=1)
+            tilt = (some.rotation[0].inv() * some.rotation).magnitude().max()
+            if apart.max() < ROUGH_MM and tilt > np.deg2rad(5.0):
+                return True
+    return False
+
+
+def tilted(poses: RigidTransform) -> tuple[int, float, float]:
+    """Count the poses with the tip at rest, and give the cone so far: as in :class:`Pivot`."""
+    stretch = resting(poses)
+    if stretch is None:
+        return 0, 0.0, 0.0
+    still = poses[stretch]
+    rows, shifted = _rows(still.rotation.as_matrix()), still.translation
+    tip = np.linalg.lstsq(rows, -shifted.ravel(), rcond=1e-6)[0][:3]
+    return len(still), *_cone(still, tip)
 
 
 def solve_pivot(poses: RigidTransform, covariances: FloatArray) -> Pivot:

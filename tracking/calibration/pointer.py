@@ -17,7 +17,7 @@ from scipy.spatial.transform import RigidTransform
 
 from tracking.bodies import MarkerBody
 from tracking.calibration.collector import CalibrationError, Progress
-from tracking.calibration.pivot import Pivot, resting, solve_pivot
+from tracking.calibration.pivot import Pivot, rested_elsewhere, resting, solve_pivot, tilted
 from tracking.calibration.result import CalibrationResult, Finding, PointerValue, utc_now
 from tracking.calibration.rigid_errors import bound_95
 from tracking.cameras import Camera
@@ -35,7 +35,9 @@ SLIP_SIGMAS, SLIP_MM = 5.0, 0.3
 WORST_AWAY = 0.05
 """Of the poses, so many may miss the point altogether before the tip is said to have slipped."""
 
-CHECK_EVERY = 15
+FIRST_HINT = "Rest the tip in a divot and tilt the pointer to all sides."
+
+CHECK_EVERY = 30
 """Poses after which the progress is worked out anew."""
 
 
@@ -57,7 +59,7 @@ class PointerCollector:
         self._body = body
         self._source = source
         self._poses: list[BodyPose] = []
-        self._share, self._hint = 0.0, "Rest the tip in a divot and tilt the pointer to all sides."
+        self._share, self._hint = 0.0, FIRST_HINT
 
     def add(self, frames: Sequence[Frame]) -> Progress:
         """Look at the frames of one instant, at most one of each camera."""
@@ -88,20 +90,14 @@ class PointerCollector:
         return (solve_pointer(self._poses, name=self._body.name, source=self._source),)
 
     def _look(self) -> tuple[float, str]:
-        try:
-            pivot, _ = _pivot_of(self._poses, self._body.name)
-        except CalibrationError:
-            return 0.0, "Rest the tip in a divot and tilt the pointer to all sides."
-        count = len(pivot.errors)
-        share = min(
-            count / LEAST_POSES,
-            pivot.cone_deg / LEAST_CONE_DEG,
-            pivot.narrow_cone_deg / LEAST_NARROW_CONE_DEG,
-            1.0,
-        )
-        if pivot.cone_deg < LEAST_CONE_DEG:
+        poses = [one.world_from_body for one in self._poses if one.world_from_body is not None]
+        count, cone, narrow = tilted(RigidTransform.concatenate(poses))
+        share = min(count / LEAST_POSES, cone / LEAST_CONE_DEG, narrow / LEAST_NARROW_CONE_DEG, 1.0)
+        if count == 0:
+            return 0.0, FIRST_HINT
+        if cone < LEAST_CONE_DEG:
             return share, f"Tilt it further: {LEAST_CONE_DEG:.0f} degrees to every side."
-        if pivot.narrow_cone_deg < LEAST_NARROW_CONE_DEG:
+        if narrow < LEAST_NARROW_CONE_DEG:
             return share, "Tilt it to the other sides too, not to and fro only."
         if count < LEAST_POSES:
             return share, f"Go on tilting: {count} of {LEAST_POSES} poses."
@@ -156,7 +152,10 @@ def solve_pointer(
 
 
 def _pivot_of(poses: Sequence[BodyPose], name: str) -> tuple[Pivot, float]:
-    """Give what the stretch with the tip at rest tells, and the share of poses far off."""
+    """Give what the stretch with the tip at rest tells, and the share of poses far off.
+
+    The share is 1 if the tip rested in another point too.
+    """
     known = [
         (pose.world_from_body, pose.quality.covariance)
         for pose in poses
@@ -182,7 +181,10 @@ def _pivot_of(poses: Sequence[BodyPose], name: str) -> tuple[Pivot, float]:
         raise CalibrationError(
             f"The {name} was tilted too little to tell its tip. Tilt it to all sides."
         ) from error
-    away = float(np.mean(np.linalg.norm(pivot.errors, axis=1) > 5 * max(WORST_RMS, pivot.unrest)))
+    misses = np.linalg.norm(pivot.errors, axis=1)
+    away = float(np.mean(misses > 5 * max(WORST_RMS, pivot.unrest)))
+    if rested_elsewhere(stack, stretch, pivot.tip):
+        away = 1.0
     return pivot, away
 
 
@@ -206,7 +208,7 @@ def _faults(pivot: Pivot, bound: float, away: float) -> list[str]:
         )
     if away > WORST_AWAY or pivot.drift > max(SLIP_MM, SLIP_SIGMAS * pivot.drift_sigma):
         faults.append(
-            f"The tip slipped: the point in which it rested moved by up to {pivot.drift:.2f} mm. "
+            f"The tip slipped: the point in which it rested moved{_by(pivot, away)}. "
             "Use a firm, deep divot and hold its base still."
         )
     if pivot.rms > WORST_RMS:
@@ -217,6 +219,10 @@ def _faults(pivot: Pivot, bound: float, away: float) -> list[str]:
     if bound > WORST_BOUND:
         faults.append(f"The tip is uncertain by up to {bound:.1f} mm: tilt further and for longer.")
     return faults
+
+
+def _by(pivot: Pivot, away: float) -> str:
+    return " to another place" if away == 1.0 else f" by up to {pivot.drift:.2f} mm"
 
 
 def _further(pivot: Pivot, bound: float) -> tuple[Finding, ...]:
