@@ -43,12 +43,22 @@ def lens_warnings(gathering: BoardGathering, found: CamerasSolution, number: int
     """Sentences that say what to know of the lens of a camera."""
     name = found.names[number]
     told = _lens_sentences(gathering, found, number, strict=False)
-    if gathering.mirrored(name):
-        told.append(
-            f"Camera '{name}' mirrors its pictures. They were turned back before calibrating, and "
-            "are turned back in use; better switch mirroring off in the camera's driver."
-        )
-    return told + board_warnings(gathering, found)
+    return told + mirror_warnings(gathering, found, name) + board_warnings(gathering, found)
+
+
+def mirror_warnings(gathering: BoardGathering, found: CamerasSolution, name: str) -> list[str]:
+    """Sentence on a camera that shows the board mirrored."""
+    if not gathering.mirrored(name):
+        return []
+    if name in found.backs:
+        return [
+            f"Camera '{name}' shows the board mirrored: by the other cameras it sees the back of a "
+            "board printed on both sides, and its pictures are used as they are."
+        ]
+    return [
+        f"Camera '{name}' mirrors its pictures. They were turned back before calibrating, and are "
+        "turned back in use; better switch mirroring off in the camera's driver."
+    ]
 
 
 def board_warnings(gathering: BoardGathering, found: CamerasSolution) -> list[str]:
@@ -121,11 +131,8 @@ def placing_faults(gathering: BoardGathering, found: CamerasSolution, error: flo
 def placing_warnings(gathering: BoardGathering, found: CamerasSolution, error: float) -> list[str]:
     """Sentences that say what to know of the places of the cameras."""
     told = _placing_sentences(gathering, found, error, strict=False)
-    told += [
-        f"Camera '{name}' mirrors its pictures; they are turned back."
-        for name in found.names
-        if gathering.mirrored(name)
-    ]
+    for name in found.names:
+        told += mirror_warnings(gathering, found, name)
     return told + board_warnings(gathering, found)
 
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
 from tracking.calibration.board import Board
+from tracking.calibration.board_corners import refine_board_corners
 from tracking.cameras import Camera
-from tracking.corners import refine_corners
 from tracking.detection import TagObservation
+from tracking.saddles import refine_saddles
 
 FloatArray = NDArray[np.float64]
 GreyImage = NDArray[np.uint8]
@@ -55,6 +56,8 @@ class BoardView:
     patch, origin
         The part of the picture that shows the board (upright, black on white), and the pixel
         (x, y) of its first one.
+    mirrored
+        Whether the board is seen mirrored in the picture as it comes.
     """
 
     camera: str
@@ -65,6 +68,7 @@ class BoardView:
     saddle_points: FloatArray
     patch: GreyImage
     origin: tuple[int, int]
+    mirrored: bool = False
 
     @property
     def pixels(self) -> FloatArray:
@@ -86,6 +90,20 @@ class BoardView:
             saddles=self.saddles[saddles],
             saddle_points=self.saddle_points[saddles],
         )
+
+
+def spread_directions(corners: FloatArray) -> FloatArray:
+    """How corners (M, 4, 2) of tags move, per pixel, when all their sides move outwards.
+
+    Over-exposure and sharpening make what is bright larger and what is dark smaller.
+    """
+    sides = np.roll(corners, -1, axis=1) - corners
+    length = np.maximum(np.linalg.norm(sides, axis=2, keepdims=True), 1e-9)
+    # Clockwise with y down: outwards is to the left of each side.
+    normal = np.stack([sides[:, :, 1], -sides[:, :, 0]], axis=2) / length
+    before = np.roll(normal, 1, axis=1)
+    cosine = (normal * before).sum(axis=2, keepdims=True)
+    return np.asarray((normal + before) / np.maximum(1 + cosine, 0.2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +156,8 @@ class BoardFinder:
         if reading is None:
             return None
         upright = _upright(image, reading)
-        return _view(upright, reading.board, tags, lens, camera, time_ns)
+        view = _view(upright, reading.board, tags, lens, camera, time_ns)
+        return None if view is None else replace(view, mirrored=reading.mirrored)
 
     def _read(self, image: GreyImage) -> tuple[Reading | None, list[TagObservation]]:
         best: tuple[Reading | None, list[TagObservation]] = (None, [])
@@ -198,8 +217,8 @@ def refine_again(view: BoardView, board: Board, lens: Camera) -> BoardView:
     ]
     matrix = lens.matrix.copy()
     matrix[:2, 2] -= view.origin
-    found = refine_corners(
-        view.patch, before, replace(lens, matrix=matrix), family=board.dictionary
+    found = refine_board_corners(
+        view.patch, before, board.marker_modules, replace(lens, matrix=matrix)
     )
     refined = {one.tag: one.corners + view.origin for one in found}
     corners = [
@@ -242,11 +261,11 @@ def _view(
     camera: str,
     time_ns: int,
 ) -> BoardView | None:
-    refined = refine_corners(upright, tags, lens, family=board.dictionary)
+    refined = refine_board_corners(upright, tags, board.marker_modules, lens)
     if len(refined) < FEWEST_TAGS:
         return None
-    saddles, guesses = _guessed_saddles(refined, board, upright.shape)
-    saddle_points, good = _refined_saddles(upright, guesses, refined, board)
+    saddles, guesses, spacing = _guessed_saddles(refined, board, upright.shape)
+    saddle_points, good = refine_saddles(upright, guesses, spacing=spacing)
     corners = np.array([one.corners for one in refined])
     low = np.maximum(np.floor(corners.min(axis=(0, 1))).astype(int) - BORDER_PX, 0)
     high = np.ceil(corners.max(axis=(0, 1))).astype(int) + BORDER_PX
@@ -264,37 +283,26 @@ def _view(
 
 def _guessed_saddles(
     tags: list[TagObservation], board: Board, shape: tuple[int, ...]
-) -> tuple[NDArray[np.int64], FloatArray]:
-    """Saddle points beside `tags`, each where the tags beside it put it on average."""
-    near: dict[int, list[NDArray[Any]]] = {}
+) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Saddle points beside `tags`: which, where the tags put them, and how far off a tag is."""
+    near: dict[int, list[tuple[NDArray[Any], float]]] = {}
+    gap = board.square * (1 - board.marker_ratio) / 2
+    diagonals = gap * np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     for one in tags:
         places = board.tag_corners[one.tag]
         turn = cv2.getPerspectiveTransform(
             places[:, :2].astype(np.float32), one.corners.astype(np.float32)
         )
         distance = np.linalg.norm(board.saddles - places.mean(axis=0), axis=1)
-        beside = np.flatnonzero(distance < 0.8 * board.square)
-        put = cv2.perspectiveTransform(board.saddles[beside, None, :2], turn).reshape(-1, 2)
-        for saddle, pixel in zip(beside.tolist(), put, strict=True):
-            near.setdefault(saddle, []).append(pixel)
+        for saddle in np.flatnonzero(distance < 0.8 * board.square).tolist():
+            spots = board.saddles[saddle, :2] + np.vstack([[0.0, 0.0], diagonals])
+            put = cv2.perspectiveTransform(spots.reshape(-1, 1, 2), turn).reshape(-1, 2)
+            spacing = np.linalg.norm(put[1:] - put[0], axis=1).min()
+            near.setdefault(saddle, []).append((put[0], float(spacing)))
     indices = np.array(sorted(near), dtype=np.int64)
-    pixels = np.array([np.mean(near[index], axis=0) for index in indices.tolist()]).reshape(-1, 2)
+    pixels = np.array([np.mean([one for one, _ in near[k]], axis=0) for k in indices.tolist()])
+    spacings = np.array([min(one for _, one in near[k]) for k in indices.tolist()])
     height, width = shape
+    pixels = pixels.reshape(-1, 2)
     inside = ((pixels >= 4) & (pixels <= np.array([width, height]) - 5)).all(axis=1)
-    return indices[inside], pixels[inside]
-
-
-def _refined_saddles(
-    upright: GreyImage, guesses: FloatArray, tags: list[TagObservation], board: Board
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    if not len(guesses):
-        return guesses, np.zeros(0, dtype=bool)
-    sides = [np.linalg.norm(one.corners - np.roll(one.corners, 1, axis=0), axis=1) for one in tags]
-    margin = np.median(sides) / board.marker_ratio * (1 - board.marker_ratio) / 2
-    half = int(np.clip(margin, 2, 8))
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 0.001)
-    points = cv2.cornerSubPix(
-        upright, guesses.astype(np.float32).reshape(-1, 1, 2), (half, half), (-1, -1), criteria
-    )
-    refined = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    return refined, np.linalg.norm(refined - guesses, axis=1) <= max(2.0, margin / 2)
+    return indices[inside], pixels[inside], spacings[inside]

@@ -52,6 +52,9 @@ LONGEST_GAP = 1.0
 CAUCHY = 3.0
 """Residuals of this many standard deviations count by half."""
 
+OUTRIGHT_PX = 10.0
+"""A point so far off is as wrong as can be."""
+
 LEAST_SCALE_PX = 0.02
 ROUNDS, LAST_GAIN = 60, 1e-7
 
@@ -163,6 +166,12 @@ class Solution:
     residuals: tuple[FloatArray, ...]
     sigma_px: float
 
+    @property
+    def cost(self) -> float:
+        """Robust mean misfit of a point, for comparing solutions of the same pictures, pixels."""
+        joined = np.linalg.norm(np.concatenate(self.residuals), axis=1)
+        return float(np.minimum(joined, OUTRIGHT_PX).mean())
+
     def lens_covariance(self, camera: int) -> FloatArray:
         """(9, 9) of one lens."""
         rows = slice(camera * LENS, (camera + 1) * LENS)
@@ -223,7 +232,8 @@ def pose_sensitivity(
         ordered as in `Solution.covariance`.
     """
     normal = _normal(_Rows.of(sightings), unknowns, replace(knowns, moving=False), 1.0)
-    return -np.linalg.solve(normal.pose, normal.mixed.transpose(0, 2, 1))[:, :6]
+    turned = np.linalg.solve(normal.pose, normal.mixed.transpose(0, 2, 1))
+    return np.asarray(-turned[:, :6], dtype=np.float64)
 
 
 def shaped_points(points: FloatArray, shape: FloatArray, half_size: FloatArray) -> FloatArray:
@@ -493,7 +503,7 @@ def _reduced(
     common = common - np.einsum("tcp,tpd->cd", mixed, carried)
     held = np.linalg.solve(pose, normal.pose_side[:, :, None])
     side = normal.common_side[free] - np.einsum("tcp,tpo->c", mixed, held)
-    return common, side, carried
+    return common, side, np.asarray(carried, dtype=np.float64)
 
 
 def _step(
@@ -550,7 +560,7 @@ def _covariance(
     covariance = np.zeros((len(free), len(free)))
     if not free.any():
         return covariance
-    inverse = np.linalg.pinv(common, hermitian=True)
+    inverse = np.asarray(np.linalg.pinv(common, hermitian=True), dtype=np.float64)
     covariance[np.ix_(free, free)] = inverse * _shared(rows, unknowns, knowns, scale, free, inverse)
     return covariance
 

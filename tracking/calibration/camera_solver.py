@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
 from tracking.calibration.board import Board
-from tracking.calibration.board_finder import BoardView, refine_again
-from tracking.calibration.bundle import SHAPE, Knowns, Sighting, Solution, Unknowns, solve
+from tracking.calibration.board_finder import BoardView, refine_again, spread_directions
+from tracking.calibration.bundle import (
+    OUTRIGHT_PX,
+    SHAPE,
+    Knowns,
+    Sighting,
+    Solution,
+    Unknowns,
+    solve,
+)
 from tracking.calibration.collector import CalibrationError
 from tracking.calibration.first_guess import (
     FEWEST_POINTS,
@@ -27,7 +35,7 @@ from tracking.calibration.first_guess import (
     place_cameras,
 )
 from tracking.calibration.gathering import CalibrationCamera
-from tracking.calibration.lens import camera_of, lens_of
+from tracking.calibration.lens import camera_of, lens_of, mirrored_lens
 from tracking.cameras import Camera
 
 FloatArray = NDArray[np.float64]
@@ -48,6 +56,36 @@ LOOSE_PX = 1e4
 """Standard deviation of a focal length of which nothing is known, pixels."""
 
 
+MIRROR, BEHIND = np.diag([-1.0, 1.0, 1.0, 1.0]), np.diag([1.0, 1.0, -1.0, 1.0])
+"""From a mirrored picture of the board's front to the camera's own of its back."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ExpectedLens:
+    """A lens (9,) to start from, and what is known of it: mean and standard deviations."""
+
+    lens: FloatArray
+    mean: FloatArray
+    sigma: FloatArray
+
+    @classmethod
+    def of(cls, camera: CalibrationCamera, lens: FloatArray) -> ExpectedLens:
+        """Take the lens of `camera` if it is to be kept, else start from `lens`."""
+        if camera.lens is not None:
+            kept = lens_of(camera.lens)
+            return cls(kept, kept, np.zeros(9))
+        width, height = camera.size
+        mean = np.array([*lens[:2], (width - 1) / 2, (height - 1) / 2, *[0.0] * 5])
+        doubt = CENTRE_SIGMA * width
+        return cls(lens, mean, np.array([LOOSE_PX, LOOSE_PX, doubt, doubt, *DISTORTION_SIGMA]))
+
+    def turned(self, width: int) -> ExpectedLens:
+        """Give the same for pictures that are turned over."""
+        return ExpectedLens(
+            mirrored_lens(self.lens, width), mirrored_lens(self.mean, width), self.sigma
+        )
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class CamerasSolution:
     """Cameras as they were found.
@@ -66,6 +104,8 @@ class CamerasSolution:
         Cameras that no common views join to the first.
     left_out
         Share of the points that fit so badly (a finger, a reflection) that they were left out.
+    backs
+        Cameras that see the back of a board printed on both sides.
     """
 
     board: Board
@@ -77,12 +117,27 @@ class CamerasSolution:
     solution: Solution
     unplaced: tuple[str, ...] = ()
     left_out: float = 0.0
+    backs: frozenset[str] = frozenset()
 
     def camera(self, number: int) -> Camera:
         """Give a camera as found."""
         unknowns = self.solution.unknowns
         place = RigidTransform.from_matrix(unknowns.camera_from_world[number])
         return camera_of(self.names[number], self.sizes[number], unknowns.lenses[number], place)
+
+    @property
+    def misfit_px(self) -> float:
+        """Mean misfit of all points, those left out included, for comparing solutions."""
+        return self.solution.cost + self.left_out * OUTRIGHT_PX
+
+    def camera_of_view(self, one: Sighting) -> Camera:
+        """Give the camera as its view of the board, which may be turned over, has it."""
+        camera = self.camera(one.camera)
+        if not one.back:
+            return camera
+        size = self.sizes[one.camera]
+        turned = mirrored_lens(self.lens(one.camera), size[0])
+        return camera_of(camera.name, size, turned, camera.camera_from_world)
 
     def with_instants(
         self, used: Sequence[int], views: Sequence[BoardView], sightings: Sequence[Sighting]
@@ -145,14 +200,16 @@ def solve_lens(
             "describes the board, and hold it before the camera."
         )
     lens = guess_lens(views, board, camera.size)
-    return solve_cameras([[view] for view in views], board, [camera], lenses=[lens])
+    return solve_cameras(
+        [[view] for view in views], board, [camera], [ExpectedLens.of(camera, lens)]
+    )
 
 
 def solve_cameras(
     instants: Sequence[Sequence[BoardView]],
     board: Board,
     cameras: Sequence[CalibrationCamera],
-    lenses: Sequence[FloatArray],
+    lenses: Sequence[ExpectedLens],
 ) -> CamerasSolution:
     """Find lenses and places of all `cameras` that common views join to the first.
 
@@ -163,37 +220,56 @@ def solve_cameras(
     board, cameras
         What they show, and whose they are.
     lenses
-        (9,) for each camera: where to start; for cameras whose lens is kept, the lens itself.
+        What to expect of each.
 
     Raises
     ------
     CalibrationError
         If the first camera shows the board nowhere.
     """
+    shown = {view.camera for instant in instants for view in instant if view.mirrored}
+    found = _solved(instants, board, cameras, lenses, frozenset())
+    if not shown or len(cameras) < 2:
+        return found
+    # A camera that shows the board mirrored either mirrors its pictures or sees the back of a
+    # board that is printed on both sides. Only together with other cameras can that be told.
+    other = _solved(instants, board, cameras, lenses, frozenset(shown))
+    return min(found, other, key=lambda one: (len(one.unplaced), one.misfit_px))
+
+
+def _solved(
+    instants: Sequence[Sequence[BoardView]],
+    board: Board,
+    cameras: Sequence[CalibrationCamera],
+    lenses: Sequence[ExpectedLens],
+    backs: frozenset[str],
+) -> CamerasSolution:
+    """Solve, taking it that the cameras `backs` see the back of the board."""
     numbers = {camera.name: number for number, camera in enumerate(cameras)}
     half_size = board.centre[:2]
-    outlooks = [
-        {
-            numbers[view.camera]: Outlook.of(poses, half_size)
-            for view in instant
-            if (poses := guess_poses(view, board, lenses[numbers[view.camera]])[0])
-        }
-        for instant in instants
-    ]
+    outlooks: list[dict[int, Outlook]] = []
+    for instant in instants:
+        seen = {}
+        for view in instant:
+            poses, _ = guess_poses(view, board, lenses[numbers[view.camera]].lens)
+            if view.camera in backs:
+                poses = [MIRROR @ pose @ BEHIND for pose in poses]
+            if poses:
+                seen[numbers[view.camera]] = Outlook.of(poses, half_size)
+        outlooks.append(seen)
     places = place_cameras(outlooks, len(cameras), half_size)
-    kept = [number for number, place in enumerate(places) if place is not None]
-    problem = _Problem.of(instants, board, cameras, lenses, places, outlooks)
-    solution = solve(problem.sightings, problem.start, problem.knowns)
-    names = [cameras[number] for number in kept]
+    kept = [camera for camera, place in zip(cameras, places, strict=True) if place is not None]
+    problem = _Problem.of(instants, board, cameras, lenses, places, outlooks, backs)
     found = CamerasSolution(
         board=board,
-        names=tuple(camera.name for camera in names),
-        sizes=tuple(camera.size for camera in names),
+        names=tuple(camera.name for camera in kept),
+        sizes=tuple(camera.size for camera in kept),
         views=tuple(problem.views),
         sightings=tuple(problem.sightings),
         knowns=problem.knowns,
-        solution=solution,
-        unplaced=tuple(camera.name for camera in cameras if camera not in names),
+        solution=solve(problem.sightings, problem.start, problem.knowns),
+        unplaced=tuple(camera.name for camera in cameras if camera not in kept),
+        backs=backs,
     )
     return _solved_again(found)
 
@@ -210,10 +286,12 @@ def _solved_again(found: CamerasSolution) -> CamerasSolution:
         kept = view.without(good[: len(view.saddles)], good[len(view.saddles) :].reshape(-1, 4))
         if len(kept.pixels) < FEWEST_POINTS:
             continue
-        fresh = refine_again(kept, found.board, found.camera(one.camera))
+        fresh = refine_again(kept, found.board, found.camera_of_view(one))
+        fresh = _without_spread(fresh, found, one)
         views.append(fresh)
         places = fresh.points(found.board) - found.board.centre
-        sightings.append(replace(one, points=places, pixels=fresh.pixels))
+        pixels = _as_seen(fresh.pixels, fresh, found.sizes[one.camera], found.backs)
+        sightings.append(replace(one, points=places, pixels=pixels))
     if {one.camera for one in sightings} != set(range(len(found.names))):
         return found
     used = sorted({one.instant for one in sightings})
@@ -223,6 +301,28 @@ def _solved_again(found: CamerasSolution) -> CamerasSolution:
         solution=solve(solved.sightings, solved.solution.unknowns, solved.knowns),
         left_out=left_out / max(points, 1),
     )
+
+
+def _without_spread(view: BoardView, found: CamerasSolution, one: Sighting) -> BoardView:
+    """Move the sides of the tags of `view` to where they are without over-exposure.
+
+    One number for all sides of a picture, estimated from how much larger or smaller the tags are
+    seen than they are printed. Saddle points do not move by it.
+    """
+    if not len(view.tags):
+        return view
+    camera = found.camera_of_view(one)
+    poses, _ = guess_poses(view, found.board, lens_of(camera))
+    if not poses:
+        return view
+    points = found.board.tag_corners[view.tags].reshape(-1, 3) - found.board.centre
+    expected = camera.project(points @ poses[0][:3, :3].T + poses[0][:3, 3])
+    # The pose takes up what is common to saddles and tags; how large each tag is remains.
+    off = view.tag_corners - expected.reshape(-1, 4, 2)
+    off -= off.mean(axis=1, keepdims=True)
+    ways = spread_directions(view.tag_corners)
+    spread = float((off * ways).sum() / (ways * ways).sum())
+    return replace(view, tag_corners=view.tag_corners - spread * ways)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -240,12 +340,14 @@ class _Problem:
         instants: Sequence[Sequence[BoardView]],
         board: Board,
         cameras: Sequence[CalibrationCamera],
-        lenses: Sequence[FloatArray],
+        lenses: Sequence[ExpectedLens],
         places: Sequence[FloatArray | None],
         outlooks: Outlooks,
+        backs: frozenset[str],
     ) -> _Problem:
         kept = [number for number, place in enumerate(places) if place is not None]
         numbers = {cameras[number].name: new for new, number in enumerate(kept)}
+        cameras_by_name = {camera.name: camera for camera in cameras}
         views: list[BoardView] = []
         sightings: list[Sighting] = []
         poses: list[FloatArray] = []
@@ -261,7 +363,16 @@ class _Problem:
                 points = view.points(board) - board.centre
                 views.append(view)
                 sightings.append(
-                    Sighting(numbers[view.camera], len(poses), delay, points, view.pixels)
+                    Sighting(
+                        camera=numbers[view.camera],
+                        instant=len(poses),
+                        delay=delay,
+                        points=points,
+                        pixels=_as_seen(
+                            view.pixels, view, cameras_by_name[view.camera].size, backs
+                        ),
+                        back=view.camera in backs,
+                    )
                 )
             poses.append(pose)
             times.append(start_ns / 1e9)
@@ -271,31 +382,36 @@ class _Problem:
                 "file describes the board, and hold it before the camera."
             )
         placed = [places[number] for number in kept]
+        expected = [
+            lenses[number].turned(cameras[number].size[0])
+            if cameras[number].name in backs
+            else lenses[number]
+            for number in kept
+        ]
         start = Unknowns(
-            lenses=np.array([lenses[number] for number in kept]),
+            lenses=np.array([one.lens for one in expected]),
             camera_from_world=np.array([place for place in placed if place is not None]),
             world_from_board=np.array(poses),
             velocity=np.zeros((len(poses), 6)),
             shape=np.zeros(SHAPE),
             late=np.zeros(len(kept)),
         )
-        known = [_expected(cameras[number], lenses[number]) for number in kept]
         knowns = Knowns(
-            lenses=np.array([lens for lens, _ in known]),
-            lens_sigma=np.array([sigma for _, sigma in known]),
+            lenses=np.array([one.mean for one in expected]),
+            lens_sigma=np.array([one.sigma for one in expected]),
             half_size=board.centre[:2],
             times=np.array(times),
             moving=len(kept) > 1,
             shaped=True,
+            backed=any(one.back for one in sightings),
         )
         return cls(views, sightings, start, knowns)
 
 
-def _expected(camera: CalibrationCamera, lens: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give the lens to expect of `camera` and its standard deviations; 0 if it is to be kept."""
-    if camera.lens is not None:
-        return lens_of(camera.lens), np.zeros(9)
-    width, height = camera.size
-    expected = np.array([*lens[:2], (width - 1) / 2, (height - 1) / 2, *[0.0] * 5])
-    doubt = CENTRE_SIGMA * width
-    return expected, np.array([LOOSE_PX, LOOSE_PX, doubt, doubt, *DISTORTION_SIGMA])
+def _as_seen(
+    pixels: FloatArray, view: BoardView, size: tuple[int, int], backs: frozenset[str]
+) -> FloatArray:
+    """Pixels of a view as the camera saw them: views of the board's back are turned over."""
+    if view.camera not in backs:
+        return pixels
+    return np.column_stack([size[0] - 1 - pixels[:, 0], pixels[:, 1]])

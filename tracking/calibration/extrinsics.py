@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tracking.calibration.assessment import (
     common_instants,
     frame_findings,
@@ -16,7 +18,12 @@ from tracking.calibration.assessment import (
     placing_warnings,
 )
 from tracking.calibration.board import Board
-from tracking.calibration.camera_solver import CamerasSolution, solve_cameras, solve_lens
+from tracking.calibration.camera_solver import (
+    CamerasSolution,
+    ExpectedLens,
+    solve_cameras,
+    solve_lens,
+)
 from tracking.calibration.collector import CalibrationError, Progress
 from tracking.calibration.gathering import BoardGathering, CalibrationCamera
 from tracking.calibration.held_out import length_check
@@ -29,6 +36,10 @@ from tracking.feed_description import TransformModel
 from tracking.frames import Frame
 
 MOST_CAMERAS = 8
+
+LOOSENESS = 3.0
+"""The common solution may change a lens by so many of its own standard deviations: its pictures
+are used twice, so they must not count fully both times."""
 
 
 class ExtrinsicsCollector:
@@ -90,12 +101,7 @@ class ExtrinsicsCollector:
         """Solve, and give the solution itself; raises as :meth:`solve`."""
         gathering = self.gathering
         cameras, board = list(gathering.cameras.values()), gathering.board()
-        lenses = [
-            lens_of(camera.lens)
-            if camera.lens is not None
-            else solve_lens(gathering.views(camera.name), board, camera).lens(0)
-            for camera in cameras
-        ]
+        lenses = [self._expected(camera, board) for camera in cameras]
         found = solve_cameras(gathering.instants, board, cameras, lenses)
         if len(found.names) < 2:
             raise CalibrationError(
@@ -103,6 +109,14 @@ class ExtrinsicsCollector:
                 "board where two cameras see it, and check that their times have one clock."
             )
         return found
+
+    def _expected(self, camera: CalibrationCamera, board: Board) -> ExpectedLens:
+        """Take the lens by the camera's own pictures, loosely, for where all are used together."""
+        if camera.lens is not None:
+            return ExpectedLens.of(camera, lens_of(camera.lens))
+        alone = solve_lens(self.gathering.views(camera.name), board, camera)
+        sigma = np.sqrt(np.diag(alone.solution.lens_covariance(0)))
+        return ExpectedLens(alone.lens(0), alone.lens(0), LOOSENESS * sigma)
 
     def _placing_result(self, found: CamerasSolution) -> CalibrationResult:
         error = predicted_error(found)

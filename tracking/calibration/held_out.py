@@ -29,8 +29,17 @@ EVERY = 5
 FEWEST_INSTANTS = 10
 """With fewer instants nothing can be spared for checking."""
 
+LARGEST_COSINE = float(np.cos(np.deg2rad(8.0)))
+"""Rays must meet at a larger angle than this."""
+
+LARGEST_MISS = 0.002
+"""How far off a triangulated point may be seen, on the plane z = 1."""
+
+Ray = tuple[FloatArray, FloatArray]
+"""``camera_from_world`` (4, 4), and where the point is seen on the plane z = 1 (2,)."""
+
 FEWEST_POINTS = 6
-LONGEST_DELAY_S = 0.025
+LONGEST_DELAY_S = 0.05
 """Pictures further apart in time show the board at different places."""
 
 
@@ -62,7 +71,7 @@ def flatness_check(found: CamerasSolution, number: int) -> tuple[Finding, ...]:
 def length_check(found: CamerasSolution) -> tuple[Finding, ...]:
     """Triangulate the sides of squares in pictures left out."""
     cameras, views = _left_out(found)
-    lengths = triangulated_sides(found.board, found.names, cameras, views)
+    lengths = triangulated_sides(found, cameras, views)
     if not lengths.size:
         return ()
     return (
@@ -82,29 +91,32 @@ def length_check(found: CamerasSolution) -> tuple[Finding, ...]:
 
 
 def triangulated_sides(
-    board: Board,
-    names: Sequence[str],
-    cameras: Sequence[Camera],
-    instants: Sequence[Sequence[BoardView]],
+    found: CamerasSolution, cameras: Sequence[Camera], instants: Sequence[Sequence[BoardView]]
 ) -> FloatArray:
-    """Lengths (L,) of the sides of squares whose ends two or more cameras see, mm."""
+    """Lengths (L,) of the sides of squares whose ends two or more cameras see, mm.
+
+    Cameras that see the back of the board take no part, nor pictures too far apart in time, nor
+    points whose rays are nearly parallel or pass each other.
+    """
+    late = dict(zip(found.names, found.solution.unknowns.late.tolist(), strict=True))
     lengths = []
     for instant in instants:
-        rays: dict[int, list[tuple[FloatArray, FloatArray]]] = {}
-        start_ns = min((view.time_ns for view in instant), default=0)
-        for view in instant:
-            if view.camera not in names or view.time_ns - start_ns > LONGEST_DELAY_S * 1e9:
+        front = [view for view in instant if view.camera in late and view.camera not in found.backs]
+        taken = {view.camera: view.time_ns / 1e9 + late[view.camera] for view in front}
+        middle = float(np.median(list(taken.values()))) if taken else 0.0
+        rays: dict[int, list[Ray]] = {}
+        for view in front:
+            if abs(taken[view.camera] - middle) > LONGEST_DELAY_S or not len(view.saddles):
                 continue
-            camera = cameras[names.index(view.camera)]
-            seen = camera.undistort(view.saddle_points) if len(view.saddles) else np.zeros((0, 2))
+            camera = cameras[found.names.index(view.camera)]
+            seen = camera.undistort(view.saddle_points)
             for saddle, ray in zip(view.saddles.tolist(), seen, strict=True):
                 rays.setdefault(saddle, []).append((camera.camera_from_world.as_matrix(), ray))
-        points = {saddle: _triangulated(some) for saddle, some in rays.items() if len(some) > 1}
-        lengths += [
-            float(np.linalg.norm(points[first] - points[second]))
-            for first, second in _neighbours(board)
-            if first in points and second in points
-        ]
+        points = {saddle: _triangulated(some) for saddle, some in rays.items()}
+        for first, second in _neighbours(found.board):
+            one, other = points.get(first), points.get(second)
+            if one is not None and other is not None:
+                lengths.append(float(np.linalg.norm(one - other)))
     return np.array(lengths)
 
 
@@ -161,12 +173,21 @@ def _neighbours(board: Board) -> list[tuple[int, int]]:
     return [*level, *upright]
 
 
-def _triangulated(rays: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
+def _triangulated(rays: Sequence[Ray]) -> FloatArray | None:
     """Point (3,) that two or more cameras see along `rays`: linear (Hartley & Sturm 1997)."""
+    towards = np.array([[*ray, 1.0] @ place[:3, :3] for place, ray in rays])
+    towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+    if (towards @ towards.T).min() > LARGEST_COSINE:
+        return None
     rows = np.concatenate(
         [
             np.array([ray[0] * place[2] - place[0], ray[1] * place[2] - place[1]])
             for place, ray in rays
         ]
     )
-    return np.asarray(np.linalg.lstsq(rows[:, :3], -rows[:, 3], rcond=None)[0])
+    point = np.asarray(np.linalg.lstsq(rows[:, :3], -rows[:, 3], rcond=None)[0])
+    for place, ray in rays:
+        there = place[:3, :3] @ point + place[:3, 3]
+        if there[2] <= 0 or np.linalg.norm(there[:2] / there[2] - ray) > LARGEST_MISS:
+            return None
+    return point

@@ -111,6 +111,6 @@ def lens_result(
             distortion=camera.distortion.tolist(),
             matrix_sigma=((fx, 0.0, cx), (0.0, fy, cy), (0.0, 0.0, 0.0)),
             distortion_sigma=sigma[4:].tolist(),
-            mirrored=gathering.mirrored(name),
+            mirrored=gathering.mirrored(name) and name not in found.backs,
         ),
     )

@@ -51,6 +51,13 @@ def camera_of(
     )
 
 
+def mirrored_lens(lens: FloatArray, width: int) -> FloatArray:
+    """Give the (9,) lens of the same camera whose pictures of `width` are mirrored, or back."""
+    turned = lens.copy()
+    turned[2], turned[7] = width - 1 - lens[2], -lens[7]
+    return turned
+
+
 def project(lenses: FloatArray, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Project each point through the lens of its own row.
 
