@@ -31,6 +31,12 @@ INCH = 25.4
 MM_PER_M = 1000.0
 LEVELS_ABOVE = 3
 """A recording lies at most that deep in its workspace: ``calibration/extrinsic``."""
+LARGEST_TURN = 10.0
+"""No entry of a rotation, as a matrix or as a vector in radians, is larger."""
+LATEST_S = 9e9
+"""Later times do not fit into nanoseconds of 64 bits."""
+FARTHEST_M = 1000.0
+"""No camera stands farther from the others."""
 
 
 def is_caliscope(path: Path) -> bool:
@@ -125,14 +131,14 @@ def _times(path: Path) -> dict[int, NDArray[np.int64]]:
         raise RecordingError(
             f"{path} cannot be read ({error.strerror}). It must list the time of each frame."
         ) from error
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except (KeyError, OverflowError, TypeError, ValueError, csv.Error) as error:
         raise RecordingError(
             f"{path} must have the columns cam_id and frame_time with numbers in them "
             f"({error}). Copy the recording anew."
         ) from error
     times = {}
     for number, values in seconds.items():
-        if not np.isfinite(values).all() or (np.diff(values) <= 0).any():
+        if not (np.abs(values) < LATEST_S).all() or (np.diff(values) <= 0).any():
             raise RecordingError(
                 f"{path}: the times of camera {number} go backwards or stand still. "
                 "Copy the recording anew."
@@ -175,28 +181,30 @@ def _calibration(video: Path, table: Mapping[str, Any], width: int, height: int)
     if table.get("matrix") is None or table.get("distortions") is None:
         return None
     try:
-        size = [int(value) for value in table.get("size", (width, height))]
+        wide, high = (int(value) for value in table.get("size", (width, height)))
         matrix = np.array(table["matrix"], dtype=np.float64).reshape(3, 3)
         distortion = np.array(table["distortions"], dtype=np.float64).ravel()
         where = RigidTransform.identity()
         if "rotation" in table and "translation" in table:
             turn = np.array(table["rotation"], dtype=np.float64)
+            offset = np.array(table["translation"], dtype=np.float64).reshape(3)
+            if not ((np.abs(turn) <= LARGEST_TURN).all() and (np.abs(offset) <= FARTHEST_M).all()):
+                raise ValueError("its place is none")
             rotation = (
                 Rotation.from_matrix(turn) if turn.size == 9 else Rotation.from_rotvec(turn.ravel())
             )
-            offset = np.array(table["translation"], dtype=np.float64).reshape(3)
             where = RigidTransform.from_components(offset * MM_PER_M, rotation)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise RecordingError(
             f"The parameters of camera {video.stem} in {' or '.join(SETTINGS)} are wrong "
             f"({error}). Copy the recording anew."
         ) from error
-    if distortion.size not in (4, 5, 8) or not np.isfinite(matrix).all():
+    if distortion.size not in (4, 5, 8) or not np.isfinite([*matrix.flat, *distortion]).all():
         raise RecordingError(
             f"Camera {video.stem} has {distortion.size} distortion coefficients; 4, 5 or 8 of "
             "OpenCV's are known. Calibrate it anew."
         )
-    return Camera(video.stem, size[0], size[1], matrix, distortion, where)
+    return Camera(video.stem, wide, high, matrix, distortion, where)
 
 
 def _to_first_camera(cameras: list[RecordedCamera]) -> list[RecordedCamera]:

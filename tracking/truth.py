@@ -94,7 +94,7 @@ def read_truth(path: Path) -> Truth:
             time_ns, values = int(row[0]), [float(text) for text in row[2:]]
         except (ValueError, IndexError) as error:
             raise _malformed(file_path, number, row) from error
-        good = len(values) == 7 and all(map(math.isfinite, values))
+        good = len(values) == 7 and all(map(math.isfinite, values)) and abs(time_ns) < 2**63
         if not good or not 0.9 < math.hypot(*values[3:]) < 1.1:
             raise _malformed(file_path, number, row)
         samples.setdefault(row[1], {})[time_ns] = values

@@ -178,7 +178,7 @@ def kinds(tmp_path, whole_feed):
     return {
         "feed.json": Kind(feed, feed / "feed.json", open_whole_feed),
         "times": Kind(feed, feed / "left.csv", open_whole_feed),
-        "truth": Kind(feed, feed / "truth.csv", open_whole_feed),
+        "truth": Kind(feed, feed / "truth.csv", read_truth),
         "setup": Kind(setup, setup / SETUP_FILE, open_setup),
         "body": Kind(body, body, read_body_file),
         "cameras of caliscope": Kind(workspace, workspace / "camera_array.toml", open_workspace),
