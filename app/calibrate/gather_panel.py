@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.calibrate.coverage_picture import coverage_picture
 from app.calibrate.gathering import Snapshot, Stage
-from app.calibrate.readings import progress_sentence
+from app.calibrate.readings import progress_sentence, trouble_sentence
 from app.widgets import theme
 from app.widgets.pictures import fitted, qimage
 from render import palette
@@ -72,14 +72,15 @@ class GatherPanel(QWidget):
     def show_snapshot(self, snapshot: Snapshot, *, trouble: str, ended: bool) -> None:
         """Show the newest state."""
         self._hint.setText(progress_sentence(snapshot, ended=ended))
-        self._trouble.setText(trouble)
-        self._trouble.setVisible(bool(trouble))
+        wrong = trouble_sentence(snapshot, trouble)
+        self._trouble.setText(wrong)
+        self._trouble.setVisible(bool(wrong))
         progress = snapshot.progress
-        solving = snapshot.stage is Stage.SOLVING
+        gathering, solving = snapshot.stage is Stage.GATHERING, snapshot.stage is Stage.SOLVING
         self._share.setRange(0, 0 if solving else 100)
         if not solving:
             self._share.setValue(0 if progress is None else round(100 * progress.share))
-        self._solve.setEnabled(not solving and progress is not None and progress.ready)
+        self._solve.setEnabled(gathering and progress is not None and progress.ready)
         for name, frame in snapshot.frames.items():
             found = NOTHING_FOUND if progress is None else progress.found.get(name, NOTHING_FOUND)
             covered = NO_MAP if progress is None else progress.coverage.get(name, NO_MAP)

@@ -7,6 +7,7 @@ draws. The collector lives in a thread of its own: neither the window nor a came
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -23,6 +24,7 @@ class Stage(StrEnum):
     GATHERING = "gathering"
     SOLVING = "solving"
     SOLVED = "solved"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,6 +43,9 @@ class Snapshot:
         Empty unless solved.
     sentence
         Why solving failed; empty if it did not.
+    fault
+        What is wrong with the newest frames, or why it cannot go on at all once it has failed;
+        empty if nothing is.
     """
 
     stage: Stage
@@ -48,6 +53,7 @@ class Snapshot:
     progress: Progress | None
     results: tuple[CalibrationResult, ...]
     sentence: str
+    fault: str = ""
 
 
 class Gathering:
@@ -76,17 +82,22 @@ class Gathering:
         return self._snapshot
 
     def offer(self, frames: Sequence[Frame], *, wait: bool = False) -> bool:
-        """Give the frames of one instant; False once closed, or while solving or solved.
+        """Give the frames of one instant; False if they are not taken.
+
+        None are taken once closed or failed, nor, without waiting, while solving or solved.
 
         Parameters
         ----------
         frames
             At most one of each camera.
         wait
-            Wait until they were looked at, as for a recording, where none may be missed. A live
-            camera does not wait: frames that were not looked at yet are replaced.
+            Wait until they were looked at, as for a recording, where none may be missed, and
+            which pauses while others solve and decide. A live camera does not wait: frames that
+            were not looked at yet are replaced.
         """
         with self._condition:
+            if wait:
+                self._condition.wait_for(lambda: self._gathers() or self._is_over())
             if not self._gathers():
                 return False
             self._offered = tuple(frames)
@@ -112,6 +123,7 @@ class Gathering:
                 self._snapshot = replace(
                     self._snapshot, stage=Stage.GATHERING, results=(), sentence=""
                 )
+                self._condition.notify_all()
 
     def close(self) -> None:
         """End the thread. Safe to call twice; waits for a solution that is being computed."""
@@ -123,41 +135,58 @@ class Gathering:
     def _gathers(self) -> bool:
         return not self._closed and self._snapshot.stage is Stage.GATHERING
 
+    def _is_over(self) -> bool:
+        return self._closed or self._snapshot.stage is Stage.FAILED
+
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(
-                    lambda: self._closed or self._solve_wanted or self._offered is not None
-                )
-                if self._closed:
-                    return
-                frames, self._offered = self._offered, None
-                solve, self._solve_wanted = self._solve_wanted, False
-                self._busy = True
-            if solve:
-                self._solve()
-            elif frames is not None:
-                self._look_at(frames)
-            with self._condition:
-                self._busy = False
-                self._condition.notify_all()
+        try:
+            while self._turn():
+                pass
+        # Whatever it is, a person waits before the screen: it is told, not only printed.
+        except Exception as error:
+            words = f"{error}".strip() or "no reason given"
+            self._change(
+                stage=Stage.FAILED,
+                fault=f"The calibration has failed: {type(error).__name__}, {words}. Begin anew.",
+            )
+            traceback.print_exc()
+
+    def _turn(self) -> bool:
+        """Wait for something to do and do it; False once closed."""
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._closed or self._solve_wanted or self._offered is not None
+            )
+            if self._closed:
+                return False
+            frames, self._offered = self._offered, None
+            solve, self._solve_wanted = self._solve_wanted, False
+            self._busy = True
+        if frames is not None:
+            self._look_at(frames)
+        if solve:
+            self._solve()
+        with self._condition:
+            self._busy = False
+            self._condition.notify_all()
+        return True
 
     def _look_at(self, frames: Sequence[Frame]) -> None:
-        progress = self._collector.add(frames)
+        progress, fault = self._snapshot.progress, ""
+        try:
+            progress = self._collector.add(frames)
+        except CalibrationError as error:
+            fault = str(error)
         newest = {**self._snapshot.frames, **{frame.camera: frame for frame in frames}}
-        with self._condition:
-            self._snapshot = replace(
-                self._snapshot, frames=MappingProxyType(newest), progress=progress
-            )
+        self._change(frames=MappingProxyType(newest), progress=progress, fault=fault)
 
     def _solve(self) -> None:
-        results: tuple[CalibrationResult, ...] = ()
-        sentence, stage = "", Stage.SOLVED
         try:
-            results = self._collector.solve()
+            self._change(stage=Stage.SOLVED, results=self._collector.solve())
         except CalibrationError as error:
-            sentence, stage = str(error), Stage.GATHERING
+            self._change(stage=Stage.GATHERING, sentence=str(error))
+
+    def _change(self, **changes: object) -> None:
         with self._condition:
-            self._snapshot = replace(
-                self._snapshot, stage=stage, results=results, sentence=sentence
-            )
+            self._snapshot = replace(self._snapshot, **changes)  # type: ignore[arg-type]
+            self._condition.notify_all()

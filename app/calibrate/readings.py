@@ -48,6 +48,8 @@ class ResultReading:
 
 def progress_sentence(snapshot: Snapshot, *, ended: bool) -> str:
     """Say what to do next, in one sentence."""
+    if snapshot.stage is Stage.FAILED:
+        return snapshot.fault
     if snapshot.stage is Stage.SOLVING:
         return "Solving. This can take a minute."
     if snapshot.sentence:
@@ -60,6 +62,12 @@ def progress_sentence(snapshot: Snapshot, *, ended: bool) -> str:
     if ended:
         return "The recording has ended: solve now."
     return progress.hint
+
+
+def trouble_sentence(snapshot: Snapshot, source: str) -> str:
+    """Say what is wrong with the pictures or with what gives them (`source`); empty if nothing."""
+    fault = "" if snapshot.stage is Stage.FAILED else snapshot.fault
+    return " ".join(filter(None, (source, fault)))
 
 
 def result_reading(result: CalibrationResult) -> ResultReading:

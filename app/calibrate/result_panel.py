@@ -66,6 +66,7 @@ class ResultPanel(QWidget):
         while (item := self._column.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()
                 widget.deleteLater()
         for result in results:
             self._column.addWidget(_OneResult(result, self._decide))

@@ -44,6 +44,7 @@ class FakeCollector:
         self._needed = needed
         self._results = (a_result(),) if results is None else results
         self.seen = []
+        self.fault = None
         self.gate = threading.Event()
         self.gate.set()
         self.looking = threading.Event()
@@ -51,6 +52,8 @@ class FakeCollector:
     def add(self, frames):
         self.looking.set()
         self.gate.wait(30)
+        if self.fault is not None:
+            raise self.fault
         self.seen.append(tuple(frames))
         return Progress(
             share=min(1.0, len(self.seen) / self._needed),
@@ -61,9 +64,11 @@ class FakeCollector:
         )
 
     def solve(self):
+        if self.fault is not None:
+            raise self.fault
         if len(self.seen) < self._needed:
             raise CalibrationError(f"Too few pictures: {len(self.seen)} of {self._needed}.")
-        return tuple(list(self._results))
+        return (*self._results,)
 
 
 def until(condition, seconds=20.0):

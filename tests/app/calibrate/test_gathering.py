@@ -11,6 +11,7 @@ from app.calibrate.gathering import Gathering, Stage
 from app.calibrate.instants import LiveInstants, RecordedInstants
 from tests.app.calibrate.fake_collector import FakeCollector, a_result, until
 from tests.tracking.rendering import camera
+from tracking.calibration.collector import CalibrationError
 from tracking.frames import Frame, FrameSourceError
 
 
@@ -115,6 +116,54 @@ def test_a_damaged_recording_is_named(gathering):
     instants.start(gathering)
     until(lambda: instants.ended)
     assert "left.mp4" in instants.trouble
+    instants.close()
+
+
+def test_a_picture_of_another_size_is_told_until_a_good_one_comes(gathering, collector):
+    gathering.offer([frame(0)], wait=True)
+    progress = gathering.snapshot.progress
+    collector.fault = CalibrationError("Camera 'left' gives pictures of 8 x 8 pixels, not 9 x 9.")
+    gathering.offer([frame(1)], wait=True)
+    assert gathering.snapshot.fault == "Camera 'left' gives pictures of 8 x 8 pixels, not 9 x 9."
+    assert gathering.snapshot.frames["left"].sequence == 1
+    assert gathering.snapshot.progress is progress
+    collector.fault = None
+    gathering.offer([frame(2)], wait=True)
+    assert gathering.snapshot.fault == ""
+
+
+@pytest.mark.parametrize("where", ["add", "solve"])
+def test_what_nobody_expected_is_told_and_lets_everybody_go(gathering, collector, capfd, where):
+    collector.fault = ZeroDivisionError("division by zero")
+    if where == "solve":
+        gathering.solve()
+    else:
+        assert not gathering.offer([frame(0)], wait=True)
+    until(lambda: gathering.snapshot.stage is Stage.FAILED)
+    assert "has failed: ZeroDivisionError, division by zero" in gathering.snapshot.fault
+    assert not gathering.offer([frame(1)], wait=True)
+    until(lambda: "ZeroDivisionError" in capfd.readouterr().err)
+
+
+def test_a_recording_pauses_while_a_result_is_looked_at(gathering, collector):
+    released = threading.Event()
+
+    def frames():
+        for number in range(6):
+            yield [frame(number)]
+            if number == 3:
+                released.wait(20)
+
+    instants = RecordedInstants(frames())
+    instants.start(gathering)
+    until(lambda: len(collector.seen) == 4)
+    gathering.solve()
+    released.set()
+    until(lambda: gathering.snapshot.stage is Stage.SOLVED)
+    assert not instants.ended
+    gathering.resume()
+    until(lambda: instants.ended)
+    assert [frames[0].sequence for frames in collector.seen] == list(range(6))
     instants.close()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.calibrate.coverage_picture import coverage_picture, covered_share
 from app.calibrate.gathering import Snapshot, Stage
-from app.calibrate.readings import overview, progress_sentence, result_reading
+from app.calibrate.readings import overview, progress_sentence, result_reading, trouble_sentence
 from tests.app.calibrate.fake_collector import a_result
 from tracking.calibration.collector import Progress
 from tracking.calibration.result import Finding
@@ -33,6 +35,15 @@ def test_waiting_solving_and_failing_are_said():
     assert "no pictures" in progress_sentence(snapshot(progress=False), ended=True)
     assert "Solving" in progress_sentence(snapshot(Stage.SOLVING), ended=False)
     assert progress_sentence(snapshot(sentence="Too few."), ended=False) == "Too few."
+
+
+def test_trouble_is_told_beside_the_hint_and_a_failure_in_its_place():
+    wrong = replace(snapshot(), fault="Another size.")
+    assert progress_sentence(wrong, ended=False) == "Tilt the board."
+    assert trouble_sentence(wrong, "Camera gone.") == "Camera gone. Another size."
+    failed = replace(wrong, stage=Stage.FAILED, fault="It has failed.")
+    assert progress_sentence(failed, ended=True) == "It has failed."
+    assert trouble_sentence(failed, "") == ""
 
 
 def test_the_residual_is_called_what_it_is():
