@@ -54,6 +54,7 @@ class BodyTrack:
         self._motion: MotionFilter | None = None
         self._verified_ns: int | None = None
         self._stands = False
+        self.shift_spread: FloatArray | None = None
         self._used: Mapping[str, View] = {}
         self.time_shifts: Mapping[str, TimeShift] = {}
 
@@ -143,6 +144,7 @@ class BodyTrack:
         self._move_on(solution, time_ns, motion)
         # Outliers may have left out all that the newest image shows.
         taken = max(used[camera].time_ns for camera in solution.cameras)
+        self.shift_spread = solution.shift_spread
         self._used = {camera: used[camera] for camera in solution.cameras}
         self._last = BodyPose(
             body=self.body.name,

@@ -10,14 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
 from tracking.dense import DenseRefiner
 from tracking.detection import GreyImage, TagObservation
 from tracking.poses import BodyPose, TrackingState
 
+FloatArray = NDArray[np.float64]
+
 BUDGET_SHARE = 0.5
 """Part of the time between two sets of images that all work on one of them may take."""
+
+SHIFT_PX = 0.0045
+"""Standard deviation of a shift common to all that one camera sees, which pixels do not betray."""
+
+NOISE_FACTOR = 1.5
+"""Neighbouring pixels err together where a picture was compressed; counted as independent, they
+claim so much too little noise."""
 
 CAUTION = 1.5
 """How much longer than usual a refinement is reckoned with."""
@@ -51,11 +63,13 @@ class DenseStage:
         pose: BodyPose,
         images: Mapping[str, GreyImage],
         observations: Mapping[str, Sequence[TagObservation]],
+        shift_spread: FloatArray,
         began_ns: int,
     ) -> BodyPose:
         """Refine `pose`, which rests on `observations` in `images`.
 
-        `began_ns` is when work on these images began, by ``time.perf_counter_ns()``.
+        `shift_spread` (6, 6) is the pose's covariance for a common shift of one pixel in each
+        camera; `began_ns` is when work on these images began, by ``time.perf_counter_ns()``.
         """
         if pose.state is not TrackingState.TRACKED or not self._has_time(began_ns):
             return pose
@@ -68,7 +82,8 @@ class DenseStage:
         self._usual_ns += 0.2 * (time.perf_counter_ns() - start - self._usual_ns)
         if found is None:
             return pose
-        quality = replace(pose.quality, covariance=found.covariance)
+        covariance = NOISE_FACTOR**2 * found.covariance + SHIFT_PX**2 * shift_spread
+        quality = replace(pose.quality, covariance=covariance)
         return replace(pose, world_from_body=found.world_from_body, quality=quality)
 
     def _has_time(self, began_ns: int) -> bool:

@@ -42,6 +42,17 @@ STALE_S = 0.08
 good, a backlog would only make every pose old."""
 
 
+def taken_together(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Part `frames` of different cameras into those taken together, in order of time."""
+    groups: list[list[Frame]] = []
+    for frame in sorted(frames, key=lambda one: one.time_ns):
+        if groups and frame.time_ns - groups[-1][0].time_ns <= TOGETHER_NS:
+            groups[-1].append(frame)
+        else:
+            groups.append([frame])
+    return groups
+
+
 class FrameGroups:
     """A short queue per camera and the rules by which frames are taken together. Thread-safe.
 

@@ -14,28 +14,25 @@ from tracking.reprojection import Placement, Sighting
 
 FloatArray = NDArray[np.float64]
 
-LARGEST = 3
-"""Tags of each camera that give candidates."""
 
-
-def planar_placements(sighting: Sighting) -> list[Placement]:
+def planar_placements(sighting: Sighting, largest: int | None = None) -> list[Placement]:
     """Candidates for ``world_from_body`` from tags on their own (IPPE for squares).
 
-    Of each camera the tags are taken that appear largest, a few of them: small ones only add
-    candidates further off.
+    Of each camera the `largest` tags are taken, by default all: small ones only add candidates
+    further off.
     """
     return [
         placement
         for camera in sighting.cameras
-        for first in _largest(sighting, camera)
+        for first in _largest(sighting, camera, largest)
         for placement in _of_tag(sighting, first)
     ]
 
 
-def _largest(sighting: Sighting, camera: str) -> list[int]:
+def _largest(sighting: Sighting, camera: str, count: int | None) -> list[int]:
     """Index of the first corner of each of the largest tags that `camera` sees."""
     own = [4 * index for index, (name, _) in enumerate(sighting.tags) if name == camera]
-    return sorted(own, key=lambda first: -_size(sighting.rays[first : first + 4]))[:LARGEST]
+    return sorted(own, key=lambda first: -_size(sighting.rays[first : first + 4]))[:count]
 
 
 def _size(rays: FloatArray) -> float:

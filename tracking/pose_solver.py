@@ -41,6 +41,7 @@ from tracking.pose_fit import (
     plain_cost,
     polish,
     rms_px,
+    shift_spread,
     sigma_px,
     time_shift,
 )
@@ -51,9 +52,15 @@ FloatArray = NDArray[np.float64]
 
 AMBIGUOUS_RATIO = 1.5
 
-AMBIGUOUS_GAIN_PX2 = 12 * 0.1**2
-"""Least difference in cost between two poses: what chance alone gives one time in a thousand with
-a corner noise of 0.1 px. A ratio says little where only one tag is seen."""
+AMBIGUOUS_GAIN = 12.0
+"""Least difference in cost between two poses, in variances of the corner noise: what chance alone
+gives one time in a thousand. A ratio says little where only one tag is seen."""
+
+USUAL_NOISE_PX2 = 0.1**2
+
+LONE_MISFIT = 13.8
+"""Cost of a lone tag, in variances of the corner noise, that chance exceeds one time in a thousand:
+chi-square with the two degrees of freedom that four corners leave a pose."""
 
 DISTINCT_RAD = math.radians(3.0)
 
@@ -71,6 +78,10 @@ FEW_TAGS = 2
 """With so few tags in one camera other poses are always looked for."""
 
 STARTS = 6
+
+LARGEST = 3
+MANY_TAGS = 4
+"""Tags of each camera that give starts; only one where many tags agree with an expected pose."""
 
 TELLING_SPEED = 20.0
 """Speed of a body (mm/s) from which it tells something of the cameras' clocks."""
@@ -121,6 +132,9 @@ class PoseSolution:
         of it.
     time_shifts
         Camera name -> what a moving body tells of the camera's clock.
+    shift_spread
+        (6, 6) covariance of the pose for a common shift of one pixel in each camera; None unless
+        tracked.
     surprising
         Whether the pose found lies elsewhere than expected.
     """
@@ -132,6 +146,7 @@ class PoseSolution:
     dropped: tuple[tuple[str, int], ...] = ()
     glimpse: Glimpse | None = None
     time_shifts: Mapping[str, TimeShift] = field(default_factory=dict)
+    shift_spread: FloatArray | None = None
     surprising: bool = False
 
 
@@ -204,7 +219,9 @@ def _solve_anew(problem: Problem, expected: Expected | None) -> _Found | PoseSol
     image while both looked alike must not be carried on.
     """
     before = None if expected is None else expected.placement
-    starts = planar_placements(problem.sighting) + ([] if before is None else [before])
+    known = expected is not None and len(problem.sighting.tags) > MANY_TAGS
+    largest = 1 if known else LARGEST
+    starts = planar_placements(problem.sighting, largest) + ([] if before is None else [before])
     if not starts:
         return PoseSolution(TrackingState.LOST)
     starts = sorted(starts, key=lambda start: plain_cost(problem.sighting, start))
@@ -214,7 +231,7 @@ def _solve_anew(problem: Problem, expected: Expected | None) -> _Found | PoseSol
     fits = [found.fit, *(coarse_fit(found.problem, start) for start in others[:STARTS])]
     costs = [huber_cost(one.scaled, COARSE_HUBER_PX) for one in fits]
     best = int(np.argmin(costs))
-    limit = max(AMBIGUOUS_RATIO * costs[best], costs[best] + AMBIGUOUS_GAIN_PX2)
+    limit = _limit(costs[best], len(found.problem.sighting.points))
     candidates = _distinct(
         [
             fits[index]
@@ -230,10 +247,26 @@ def _solve_anew(problem: Problem, expected: Expected | None) -> _Found | PoseSol
             return PoseSolution(TrackingState.AMBIGUOUS, dropped=found.dropped)
         candidates = held
     fit = polish(found.problem, candidates[0])
-    if rms_px(fit.residual) > WORST_RMS_PX:
+    if rms_px(fit.residual) > WORST_RMS_PX or _is_no_square(fit):
         return PoseSolution(TrackingState.LOST, dropped=found.dropped)
     surprising = expected is not None and not _inside_gate(fit, expected)
     return _Found(fit, found.problem, found.dropped, surprising)
+
+
+def _limit(best: float, corners: int) -> float:
+    """Cost up to which a rival of the best pose, which has cost `best`, is about as good.
+
+    Chance is reckoned with the usual noise of corners, or with theirs if they fit worse: corners
+    that something moved must not decide which way a tag is tilted.
+    """
+    noise = max(USUAL_NOISE_PX2, best / (2 * corners - 6))
+    return max(AMBIGUOUS_RATIO * best, best + AMBIGUOUS_GAIN * noise)
+
+
+def _is_no_square(fit: Fit) -> bool:
+    """Whether a tag seen alone has corners that are not those of a square from anywhere."""
+    alone = len(fit.scaled) == 4
+    return alone and huber_cost(fit.scaled, COARSE_HUBER_PX) > LONE_MISFIT * USUAL_NOISE_PX2
 
 
 def _distinct(fits: Sequence[Fit]) -> list[Fit]:
@@ -276,6 +309,7 @@ def _solution(found: _Found, expected: Expected | None, fresh: Sequence[str]) ->
         dropped=found.dropped,
         glimpse=_glimpse(sighting, fit, spread, fresh),
         time_shifts=_time_shifts(sighting, fit, expected),
+        shift_spread=shift_spread(sighting, fit),
         surprising=found.surprising,
     )
 

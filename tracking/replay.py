@@ -13,7 +13,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from tracking.dense_stage import Dense
 from tracking.feed import Feed
+from tracking.frame_groups import taken_together
 from tracking.frames import Frame
 from tracking.poses import TrackingState
 from tracking.tracker import TrackedFrames, Tracker
@@ -50,7 +52,7 @@ class ReplaySummary:
     name
         The feed's name.
     instants, frames
-        How many groups of simultaneous frames and how many frames there were.
+        How many groups of frames taken together and how many frames there were.
     duration_s
         Length of the feed.
     bodies
@@ -72,16 +74,30 @@ class ReplaySummary:
 
 
 def replay_feed(
-    feed: Feed, on_tracked: Callable[[TrackedFrames], None] | None = None
+    feed: Feed,
+    on_tracked: Callable[[TrackedFrames], None] | None = None,
+    *,
+    dense: Dense | str = Dense.ALWAYS,
 ) -> ReplaySummary:
     """Run the tracker on every frame of `feed`, as fast as it goes.
+
+    The same feed always gives the same poses.
+
+    Parameters
+    ----------
+    feed
+        The feed.
+    on_tracked
+        Called with every result.
+    dense
+        When to refine poses by all pixels of their tags.
 
     Raises
     ------
     FrameSourceError
         If a video is damaged, naming file and frame.
     """
-    tracker = Tracker(feed.cameras, feed.bodies)
+    tracker = Tracker(feed.cameras, feed.bodies, dense=dense)
     truth = None if feed.truth_path is None else read_truth(feed.truth_path)
     tally = _Tally(feed, truth)
     readers = [VideoReader(recording.video) for recording in feed.recordings]
@@ -92,11 +108,13 @@ def replay_feed(
                 source = feed.recordings[recording]
                 image = readers[recording].read()
                 frames.append(Frame(source.camera.name, index, int(source.times_ns[index]), image))
-            tracked = tracker.process(frames)
-            tally.count(tracked)
-            if on_tracked is not None:
-                on_tracked(tracked)
+            for group in taken_together(frames):
+                tracked = tracker.process(group)
+                tally.count(tracked)
+                if on_tracked is not None:
+                    on_tracked(tracked)
     finally:
+        tracker.close()
         for reader in readers:
             reader.close()
     return tally.summary()

@@ -269,11 +269,11 @@ class Tracker:
             motion = self._tracks[name].expect(pose.time_ns) if used else None
             speed = 0.0 if motion is None else motion.speed
             spread_s = max((abs(pose.time_ns - view.time_ns) for view in used.values()), default=0)
-            better = pose
-            if used and speed * spread_s / 1e9 <= DENSE_SHIFT_MM:
+            better, spread = pose, self._tracks[name].shift_spread
+            if used and spread is not None and speed * spread_s / 1e9 <= DENSE_SHIFT_MM:
                 seen = {camera: view.tags for camera, view in used.items()}
                 images = {camera: self._images[camera] for camera in used}
-                better = self._dense.refine(pose, images, seen, began_ns)
+                better = self._dense.refine(pose, images, seen, spread, began_ns)
                 self._tracks[name].replace(better)
             refined[name] = better
         return refined
