@@ -34,8 +34,8 @@ CLEAR_SIGMAS = 2.8
 INNERMOST = 1.0
 """Modules within the tag to which this may drive them back."""
 
-MOST_PIXELS = 900
-"""Of one tag: a tag that fills the image is not worth more time than others."""
+MOST_PIXELS = 10_000
+"""Of all tags together; each may have its share of them."""
 
 SAME_SPREAD = 0.03
 """Change of the blur's covariance on a tag, in parts of it, below which a print is used again."""
@@ -141,9 +141,11 @@ def pixels_of_tags(
     widest = np.sqrt(np.square(per_pixel).sum(axis=2).max(axis=1)) * sigma
     reach = np.clip(quiet - CLEAR_SIGMAS * widest, -INNERMOST, EDGE_SIGMAS * widest)
     near = EDGE_SIGMAS * sigma[:, None] * np.sqrt(np.square(per_pixel).sum(axis=2))
-    chosen = []
+    most, chosen = MOST_PIXELS // len(tags), []
     for index, (camera, tag) in enumerate(tags):
-        found = _pixels(views[camera], tag, in_camera[index], float(reach[index]), near[index])
+        found = _pixels(
+            views[camera], tag, in_camera[index], float(reach[index]), near[index], most
+        )
         if found is None:
             return None
         chosen.append(found)
@@ -219,12 +221,13 @@ def _modules_per_pixel(
 
 
 def _pixels(
-    view: View, tag: TagPrint, in_camera: FloatArray, reach: float, near: FloatArray
+    view: View, tag: TagPrint, in_camera: FloatArray, reach: float, near: FloatArray, most: int
 ) -> tuple[SingleArray, SingleArray] | None:
     """Rays (2, P) and grey levels (P,) of the pixels that show edges of `tag`.
 
     `reach` is how far out of the tag they may lie, `near` (2,) how far along u and v from an
-    edge, modules. None if part of the tag lies outside of the image.
+    edge, modules; there are at most `most` of them. None if part of the tag lies outside of the
+    image.
     """
     modules = len(tag.ink)
     ends = (-reach, modules + reach)
@@ -234,7 +237,7 @@ def _pixels(
     right, bottom = np.ceil(pixels.max(axis=0)).astype(int).tolist()
     if min(left, top) < 0 or right >= view.camera.width or bottom >= view.camera.height:
         return None
-    stride = 1 + (right - left) * (bottom - top) // (12 * MOST_PIXELS)
+    stride = 1 + (right - left) * (bottom - top) // (12 * most)
     rows, columns = slice(top, bottom + 1), slice(left, right + 1, stride)
     x, y = view.rays[:, rows, columns].reshape(2, -1)
     inverse = np.linalg.inv(in_camera).astype(np.float32)
@@ -248,7 +251,7 @@ def _pixels(
     down = (v[inside] * step + start).astype(np.intp)
     from_edge = tag.from_edge[:, down, across]
     inside = inside[(from_edge[0] <= near[0]) | (from_edge[1] <= near[1])]
-    inside = inside[:: 1 + len(inside) // MOST_PIXELS]
+    inside = inside[:: 1 + len(inside) // most]
     grey = view.image[rows, columns].reshape(-1)[inside].astype(np.float32)
     return np.array([x[inside], y[inside]]), grey
 
