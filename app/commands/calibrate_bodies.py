@@ -33,7 +33,9 @@ from tracking.frames import Frame, FrameSourceError
 from tracking.setups import Setup, SetupError, keep_result, read_setup, write_setup
 from tracking.video_file import VideoReader
 
-HEAD, COIL_BODY, POINTER, PUCK = "head", "coil_body", "pointer", "puck"
+COIL_BODY, POINTER, PUCK = "coil_body", "pointer", "puck"
+
+MOST_IDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +240,9 @@ def ids_of(text: str) -> tuple[int, ...]:
             raise Failure(
                 f"--tags {text!r} does not list ids. Write them as 6-11 or 0,2,5.", status=2
             )
-        ids += range(int(first), int(last or first) + 1)
-    if not ids or len(set(ids)) < len(ids) or len(ids) > 100:
+        # A slip of the finger must not fill the memory.
+        ids += range(int(first), min(int(last or first), int(first) + MOST_IDS) + 1)
+    if not ids or len(set(ids)) < len(ids) or len(ids) > MOST_IDS:
         raise Failure(f"--tags {text!r} must list each id once, 100 at most.", status=2)
     return tuple(ids)
 

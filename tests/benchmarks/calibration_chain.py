@@ -22,7 +22,7 @@ from tracking.calibration.board import Board
 from tracking.calibration.board_finder import BoardView
 from tracking.calibration.body_geometry import BodyRequest, Scale, solve_bodies
 from tracking.calibration.body_solution import frame_of
-from tracking.calibration.camera_solver import solve_cameras, solve_lens
+from tracking.calibration.camera_solver import ExpectedLens, solve_cameras, solve_lens
 from tracking.calibration.gathering import CalibrationCamera
 from tracking.calibration.result import BodyValue, DeviceSettings
 from tracking.cameras import Camera
@@ -167,12 +167,10 @@ def calibrated_cameras(
     settings = DeviceSettings(width=1280, height=720)
     asked = [CalibrationCamera(camera.name, settings) for camera in true_cameras]
     instants = wave_board(true_cameras, user, rng)
-    lenses = [
-        solve_lens(
-            [one for views in instants for one in views if one.camera == camera.name], BOARD, camera
-        ).lens(0)
-        for camera in asked
-    ]
+    lenses = []
+    for camera in asked:
+        views = [one for instant in instants for one in instant if one.camera == camera.name]
+        lenses.append(ExpectedLens.of(camera, solve_lens(views, BOARD, camera).lens(0)))
     found = solve_cameras(instants, BOARD, asked, lenses)
     return tuple(found.camera(number) for number in range(len(asked)))
 

@@ -211,7 +211,8 @@ def _split(fit: _Fit, free: NDArray[np.bool_], enlarged: float = 1.0) -> _Split:
     count = len(free)
     views = (len(information) - count) // 6
     blocks = information[count:, count:].reshape(views, 6, views, 6)
-    inverse = np.linalg.inv(blocks[np.arange(views), :, np.arange(views)])
+    own = blocks[np.arange(views), :, np.arange(views)]
+    inverse = np.asarray(np.linalg.inv(own), dtype=np.float64)
     mixed = information[:count, count:][free].reshape(-1, views, 6)
     led = np.einsum("tvi,vij->tvj", mixed, inverse).reshape(len(mixed), -1)
     of_tags = information[:count, :count][np.ix_(free, free)]

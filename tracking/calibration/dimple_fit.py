@@ -106,7 +106,7 @@ def fit_dimples(
     back = pose.inv()
     return DimpleFit(
         coil_body_from_coil=pose,
-        covariance=np.linalg.inv(jacobian.T @ jacobian) * excess,
+        covariance=np.asarray(np.linalg.inv(jacobian.T @ jacobian) * excess, dtype=np.float64),
         dimple_errors=back.apply(touched) - positions,
         face_errors=back.apply(face)[:, 2] if len(face) else np.zeros(0),
     )

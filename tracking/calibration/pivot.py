@@ -133,8 +133,8 @@ def tilted(poses: RigidTransform) -> tuple[int, float, float]:
         return 0, 0.0, 0.0
     still = poses[stretch]
     rows, shifted = _rows(still.rotation.as_matrix()), still.translation
-    tip = np.linalg.lstsq(rows, -shifted.ravel(), rcond=1e-6)[0][:3]
-    return len(still), *_cone(still, tip)
+    unknowns = np.linalg.lstsq(rows, -shifted.ravel(), rcond=1e-6)[0]
+    return len(still), *_cone(still, np.asarray(unknowns[:3], dtype=np.float64))
 
 
 def solve_pivot(poses: RigidTransform, covariances: FloatArray) -> Pivot:
@@ -183,10 +183,10 @@ def _fit(poses: RigidTransform, covariances: FloatArray, blocks: NDArray[np.int6
     for axis in range(3):
         rows[np.arange(len(poses)), axis, 3 + 3 * blocks + axis] = -1.0
     flat = rows.reshape(-1, rows.shape[2])
-    unknowns, _, rank, _ = np.linalg.lstsq(flat, -shifted.ravel(), rcond=1e-6)
+    found, _, rank, _ = np.linalg.lstsq(flat, -shifted.ravel(), rcond=1e-6)
     if rank < flat.shape[1]:
         raise np.linalg.LinAlgError("the poses leave the tip open")
-    unknowns = np.asarray(unknowns, dtype=np.float64)
+    unknowns: FloatArray = np.asarray(found, dtype=np.float64)
     unrest, covariance = 0.0, np.eye(len(unknowns))
     errors = (flat @ unknowns).reshape(-1, 3) + shifted
     white = errors
@@ -198,9 +198,9 @@ def _fit(poses: RigidTransform, covariances: FloatArray, blocks: NDArray[np.int6
         limit = HUBER * np.sqrt(3)
         precision *= (limit / np.maximum(distance, limit))[:, None, None]
         information = np.einsum("nia,nij,njb->ab", rows, precision, rows)
-        covariance = np.linalg.inv(information)
+        covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
         step = -covariance @ np.einsum("nia,nij,nj->a", rows, precision, errors)
-        unknowns = unknowns + step
+        unknowns = np.asarray(unknowns + step, dtype=np.float64)
         errors = (flat @ unknowns).reshape(-1, 3) + shifted
         white = np.einsum("nji,nj->ni", np.linalg.cholesky(precision), errors)
         if np.abs(step).max() < 1e-6:

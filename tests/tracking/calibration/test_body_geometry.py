@@ -1,5 +1,7 @@
 """Bodies from simulated hand-turned videos: true geometry, stated error, every refusal by name."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform
@@ -28,12 +30,18 @@ STEP_NS = 200_000_000
 MEASURED = Scale(36.0, 0.02)
 
 
-def video(body, cameras=ONE, *, count=110, seed=0, noise=0.05, **turning):
+@lru_cache
+def _video(body, both, count, seed, turning):
     rng = np.random.default_rng(seed)
-    poses = hand_turned(count, **turning)
-    return film([(body, poses)], list(cameras.values()), rng, noise=noise, step_ns=STEP_NS)
+    poses = hand_turned(count, **dict(turning))
+    return tuple(film([(body, poses)], [LEFT, RIGHT] if both else [LEFT], rng, step_ns=STEP_NS))
 
 
+def video(body, cameras=ONE, *, count=60, seed=0, **turning):
+    return list(_video(body, len(cameras) == 2, count, seed, tuple(turning.items())))
+
+
+@lru_cache
 def made(seed=0, sigma=0.2):
     return printed(DESIGN, np.random.default_rng(100 + seed), sigma)
 
@@ -47,11 +55,15 @@ def named(result, name):
     return next(one.value for one in result.further if one.name == name)
 
 
-@pytest.mark.parametrize(("cameras", "with_design"), [(ONE, True), (ONE, False), (TWO, False)])
+@pytest.mark.parametrize(("cameras", "with_design"), [(ONE, False), (TWO, True)])
 def test_geometry_is_found_to_a_few_hundredths(cameras, with_design):
     body = made()
     request = BodyRequest("head", tuple(range(6)), DESIGN if with_design else None)
     result = solve(video(body, cameras), cameras, request)
+    if len(cameras) == 2:  # which tell the scale too
+        assert (
+            0.6 < geometry_error(result.value.body.body(), body) / named(result, "corner sd") < 1.6
+        )
     assert result.faults == ()
     assert geometry_error(result.value.body.body(), body) <= 0.03
     assert 0.03 < named(result, "corner noise") < 0.06
@@ -59,24 +71,29 @@ def test_geometry_is_found_to_a_few_hundredths(cameras, with_design):
     assert result.predicted_error.value < 0.2
 
 
-def test_the_stated_sd_is_that_of_the_errors():
-    """Over several bodies and films; the scale, which a person measures, is taken off."""
+def _coverage(seeds):
+    """RMS of errors over their stated sd; the scale is told by the cameras."""
     ratios = []
-    for seed in range(3):
+    for seed in seeds:
         body = made(seed, sigma=0.05)
         result = solve(video(body, TWO, seed=seed), TWO)
         error = geometry_error(result.value.body.body(), body)
         ratios.append(error / named(result, "corner sd"))
-    assert 0.6 < np.sqrt(np.mean(np.square(ratios))) < 1.5
+    return float(np.sqrt(np.mean(np.square(ratios))))
+
+
+@pytest.mark.soak
+def test_the_stated_sd_is_that_of_the_errors_of_many_bodies():
+    assert 0.75 < _coverage(range(20)) < 1.3
 
 
 def test_two_cameras_tell_the_scale_and_an_edge_does_too():
     scaled = MarkerBody("head", "36h11", {tag: 1.03 * quad for tag, quad in DESIGN.corners.items()})
-    by_cameras = solve(video(scaled, TWO), TWO, scale=Scale())
+    by_cameras = solve(video(scaled, TWO, count=30), TWO, scale=Scale())
     assert geometry_error(by_cameras.value.body.body(), scaled) < 0.03
     across = float(np.linalg.norm(scaled.corners[4][1] - scaled.corners[0][0]))
     edge = MeasuredEdge((0, 0), (4, 1), across, sigma=0.01)
-    by_edge = solve(video(scaled), scale=Scale(edge=edge))
+    by_edge = solve(video(scaled, count=40), scale=Scale(edge=edge))
     assert geometry_error(by_edge.value.body.body(), scaled) < 0.04
 
 
@@ -88,7 +105,7 @@ def test_nothing_that_tells_the_scale_is_refused():
 def test_bodies_in_one_video_are_told_apart_by_how_they_move():
     coil = bent_plate("coil_body", 6)
     rng = np.random.default_rng(0)
-    mine, other = hand_turned(100, x=-90), hand_turned(117, x=110, tilt_deg=40)[17:]
+    mine, other = hand_turned(45, x=-90), hand_turned(55, x=110, tilt_deg=40)[10:]
     views = film([(DESIGN, mine), (coil, other)], [LEFT], rng, step_ns=STEP_NS)
     results = solve_bodies(views, ONE, [], MEASURED)
     assert sorted(result.subject for result in results) == ["coil_body", "head"]
@@ -107,7 +124,7 @@ def test_too_little_turning_is_refused():
     assert "different views only" in _faults(video(DESIGN)[:20])
     still = [
         TagView(k * STEP_NS, view.tags, view.speed)
-        for k, view in enumerate(video(DESIGN, count=60, tilt_deg=2.0))
+        for k, view in enumerate(video(DESIGN, tilt_deg=2.0))
     ]
     assert "too few angles" in _faults(still)
 
@@ -141,7 +158,7 @@ def test_a_tag_that_comes_loose_is_named():
         {tag: quad + (0.8 if tag == 2 else 0.0) for tag, quad in DESIGN.corners.items()},
     )
     later = video(slid)
-    faults = _faults([*views[:55], *later[55:]])
+    faults = _faults([*views[:30], *later[30:]])
     assert "not rigid" in faults
     assert "2" in faults
 
@@ -223,10 +240,10 @@ def test_corners_of_a_later_camera_are_led_back_to_the_common_time():
 def test_a_collector_says_what_to_show_next():
     collector = BodyCollector([LEFT], [BodyRequest.of(DESIGN)], scale=MEASURED)
     hints = []
-    for view in _without(video(DESIGN), lambda tag, k: tag == 5 and k < 60):
+    for view in _without(video(DESIGN), lambda tag, k: tag == 5 and k < 30):
         progress = collector.add_view(view)
         hints.append(progress.hint)
-    assert any("Turn tag 5" in hint for hint in hints[:60])
+    assert any("Turn tag 5" in hint for hint in hints[:30])
     assert progress.ready
     assert progress.share == 1.0
     assert set(progress.found) <= {"left"}
