@@ -33,6 +33,7 @@ BENCHMARKS = (
     Benchmark("head", "tests.benchmarks.head", "loading the default head"),
     Benchmark("accuracy", "tests.benchmarks.accuracy", "corners and poses beside OpenCV's"),
     Benchmark("corners", "tests.benchmarks.corners", "corners of tags beside OpenCV and AprilTag"),
+    Benchmark("poses", "tests.benchmarks.poses", "poses by three ways; no pose ever wrong"),
     Benchmark(
         "calibration", "tests.benchmarks.calibration_chain", "the whole chain, calibration included"
     ),

@@ -250,7 +250,7 @@ def _lay(patch, levels, to_cells, rays):
         to_cells, x + x_x * LATTICE[0] + x_y * LATTICE[1], y + y_x * LATTICE[0] + y_y * LATTICE[1]
     )
     inside = (fine_u >= 0) & (fine_u < count) & (fine_v >= 0) & (fine_v < count)
-    row, column = (np.clip(one.astype(np.int32), 0, count - 1) for one in (fine_v, fine_u))
+    row, column = (np.clip(one, 0, count - 1).astype(np.int32) for one in (fine_v, fine_u))
     light = (levels.reshape(-1)[row * count + column] * inside).mean(axis=1)
     patch[mixed] = light + (1 - inside.mean(axis=1)) * patch[mixed]
 
@@ -258,7 +258,9 @@ def _lay(patch, levels, to_cells, rays):
 def _cells(to_cells, x, y):
     """Where the rays (x, y, 1) meet the sheet, in cells from its first corner."""
     u, v, w = (x * to_cells[0, k] + y * to_cells[1, k] + to_cells[2, k] for k in range(3))
-    return u / w, v / w
+    # Rays that pass the sheet's horizon meet it nowhere: far away from all cells.
+    depth = np.maximum(w, 1e-9)
+    return u / depth, v / depth
 
 
 def _reach(to_cells, rays, u, v):
