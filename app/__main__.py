@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from app.commands.calibrate import calibrate
 from app.commands.output import Failure, show_failure
 from app.identity import RESEARCH_USE, program_version
 
@@ -256,6 +257,8 @@ def detect(
         as_json=json,
     )
 
+
+command_line.command(calibrate)
 
 cameras = App(name="cameras", help="List cameras, add them to a setup, try and record them.")
 command_line.command(cameras)

@@ -30,6 +30,7 @@ REFUSED_BOW, WARNED_BOW = 2.0, 0.5
 REFUSED_ERROR, WARNED_ERROR = 3.0, 1.0
 """Error of the coil's focal point on the head that calibration alone would cause, mm."""
 
+WARNED_LATE_MS = 10.0
 FEWEST_COMMON, WISHED_COMMON = 8, 30
 """Instants at which two cameras see the board together."""
 
@@ -131,8 +132,15 @@ def placing_faults(gathering: BoardGathering, found: CamerasSolution, error: flo
 def placing_warnings(gathering: BoardGathering, found: CamerasSolution, error: float) -> list[str]:
     """Sentences that say what to know of the places of the cameras."""
     told = _placing_sentences(gathering, found, error, strict=False)
-    for name in found.names:
+    for number, name in enumerate(found.names):
         told += mirror_warnings(gathering, found, name)
+        late = 1e3 * float(found.solution.unknowns.late[number])
+        if abs(late) > WARNED_LATE_MS:
+            told.append(
+                f"The pictures of camera '{name}' are taken {abs(late):.0f} ms "
+                f"{'after' if late > 0 else 'before'} their times, against '{found.names[0]}'. "
+                "This was allowed for here; use cameras of one kind, or lower the resolution."
+            )
     return told + board_warnings(gathering, found)
 
 
@@ -206,20 +214,26 @@ def lens_findings(found: CamerasSolution, number: int, covered: float) -> tuple[
 
 def frame_findings(found: CamerasSolution, number: int) -> tuple[Finding, ...]:
     """Median over pictures of the RMS misfit of tag corners, and of saddle points, pixels."""
+    misfits = zip(("tag corners", "saddle points"), picture_misfits(found, number), strict=True)
+    return tuple(
+        Finding(
+            name=f"{what}, median misfit of a picture",
+            value=value,
+            unit="px",
+            meaning="RMS distance in the picture, the median over pictures",
+        )
+        for what, value in misfits
+    )
+
+
+def picture_misfits(found: CamerasSolution, number: int) -> tuple[float, float]:
+    """Median over pictures of the RMS distance of tag corners, and of saddle points, pixels."""
     tags, saddles = [], []
     for view, residuals in found.pictures(number):
         split = len(view.saddles)
         saddles.append(residuals[:split])
         tags.append(residuals[split:])
-    return tuple(
-        Finding(
-            name=f"{what}, median misfit of a picture",
-            value=_median_rms(parts),
-            unit="px",
-            meaning="where the board was put by all pictures together",
-        )
-        for what, parts in (("tag corners", tags), ("saddle points", saddles))
-    )
+    return _median_rms(tags), _median_rms(saddles)
 
 
 def _median_rms(parts: Sequence[FloatArray]) -> float:

@@ -26,7 +26,7 @@ from tracking.calibration.camera_solver import (
 )
 from tracking.calibration.collector import CalibrationError, Progress
 from tracking.calibration.gathering import BoardGathering, CalibrationCamera
-from tracking.calibration.held_out import length_check
+from tracking.calibration.held_out import HeldOut, hold_out, length_check
 from tracking.calibration.intrinsics import lens_result
 from tracking.calibration.lens import lens_of
 from tracking.calibration.predicted_error import predicted_error
@@ -69,6 +69,9 @@ class ExtrinsicsCollector:
             )
         self.gathering = BoardGathering(cameras, board)
         self._source = source
+        self.alone: dict[str, CamerasSolution] = {}
+        """Each camera without a kept lens as solved from its own pictures; empty before
+        :meth:`solve`."""
 
     def add(self, frames: Sequence[Frame]) -> Progress:
         """Look at the frames of one instant, at most one of each camera.
@@ -94,8 +97,9 @@ class ExtrinsicsCollector:
             for number, name in enumerate(found.names)
             if self.gathering.cameras[name].lens is None
         ]
-        lenses = [lens_result(self.gathering, found, number, self._source) for number in free]
-        return (*lenses, self._placing_result(found))
+        held = hold_out(found)
+        lenses = [lens_result(self.gathering, held, number, self._source) for number in free]
+        return (*lenses, self._placing_result(held))
 
     def solved(self) -> CamerasSolution:
         """Solve, and give the solution itself; raises as :meth:`solve`."""
@@ -115,16 +119,25 @@ class ExtrinsicsCollector:
         if camera.lens is not None:
             return ExpectedLens.of(camera, lens_of(camera.lens))
         alone = solve_lens(self.gathering.views(camera.name), board, camera)
+        self.alone[camera.name] = alone
         sigma = np.sqrt(np.diag(alone.solution.lens_covariance(0)))
         return ExpectedLens(alone.lens(0), alone.lens(0), LOOSENESS * sigma)
 
-    def _placing_result(self, found: CamerasSolution) -> CalibrationResult:
+    def _placing_result(self, held: HeldOut) -> CalibrationResult:
+        found = held.found
         error = predicted_error(found)
         further = [
             finding.model_copy(update={"name": f"{name}: {finding.name}"})
             for number, name in enumerate(found.names)
             for finding in (
                 Finding(name="reprojection", value=found.rms_px(number), unit="px"),
+                Finding(
+                    name="late",
+                    value=1e3 * float(found.solution.unknowns.late[number]),
+                    unit="ms",
+                    meaning="by how much its pictures are taken after their times, against the "
+                    "first camera",
+                ),
                 Finding(name="common instants", value=common_instants(found, number), unit=""),
                 *frame_findings(found, number),
             )
@@ -147,7 +160,7 @@ class ExtrinsicsCollector:
                 meaning="error of the focal point to expect from lenses and places, where the "
                 "board was held",
             ),
-            further=(*length_check(found), *further),
+            further=(*length_check(held), *further),
             faults=tuple(placing_faults(self.gathering, found, error)),
             warnings=tuple(placing_warnings(self.gathering, found, error)),
             holds_for={name: self.gathering.cameras[name].settings for name in found.names},

@@ -8,7 +8,7 @@ several cameras see them, else on the plane in which one camera sees the board.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from tracking.calibration.result import Finding
 from tracking.cameras import Camera
 
 FloatArray = NDArray[np.float64]
+
+SQUARE_SIDE = "side of a square in pictures left out"
 
 EVERY = 5
 """One instant in so many is left out."""
@@ -43,17 +45,26 @@ LONGEST_DELAY_S = 0.05
 """Pictures further apart in time show the board at different places."""
 
 
-def flatness_check(found: CamerasSolution, number: int) -> tuple[Finding, ...]:
+@dataclass(frozen=True, eq=False, slots=True)
+class HeldOut:
+    """Cameras of `found` as solved without some instants, and the views of those instants."""
+
+    found: CamerasSolution
+    cameras: Sequence[Camera]
+    views: Sequence[Sequence[BoardView]]
+
+
+def flatness_check(held: HeldOut, number: int) -> tuple[Finding, ...]:
     """Compare the sides of squares seen by one camera with each other, in pictures left out.
 
     One camera cannot tell size from distance, so only their scatter is told, not their mean.
     """
-    cameras, views = _left_out(found)
+    found = held.found
     errors = [
-        _plane_lengths(view, found.board, cameras[number]) / found.board.square - 1
-        for instant in views
+        _plane_lengths(view, found.board, held.cameras[number]) / found.board.square - 1
+        for instant in held.views
         for view in instant
-        if view.camera == found.names[number]
+        if view.camera == found.names[number] and view.camera not in found.backs
     ]
     joined = np.concatenate(errors) if errors else np.zeros(0)
     if not joined.size:
@@ -68,15 +79,15 @@ def flatness_check(found: CamerasSolution, number: int) -> tuple[Finding, ...]:
     )
 
 
-def length_check(found: CamerasSolution) -> tuple[Finding, ...]:
+def length_check(held: HeldOut) -> tuple[Finding, ...]:
     """Triangulate the sides of squares in pictures left out."""
-    cameras, views = _left_out(found)
-    lengths = triangulated_sides(found, cameras, views)
+    found = held.found
+    lengths = triangulated_sides(found, held.cameras, held.views)
     if not lengths.size:
         return ()
     return (
         Finding(
-            name="side of a square in pictures left out",
+            name=SQUARE_SIDE,
             value=float(lengths.mean()),
             unit="mm",
             meaning=f"mean of {lengths.size} sides triangulated; printed with "
@@ -120,11 +131,11 @@ def triangulated_sides(
     return np.array(lengths)
 
 
-def _left_out(found: CamerasSolution) -> tuple[list[Camera], list[list[BoardView]]]:
-    """Solve without every fifth instant; the cameras then, and the views left out by instant."""
+def hold_out(found: CamerasSolution) -> HeldOut:
+    """Solve without every fifth instant; with too few instants nothing is left out."""
     instants = len(found.solution.unknowns.world_from_board)
     if instants < FEWEST_INSTANTS:
-        return [found.camera(number) for number in range(len(found.names))], []
+        return HeldOut(found, [found.camera(k) for k in range(len(found.names))], [])
     out = set(range(EVERY // 2, instants, EVERY))
     pictures = list(zip(found.sightings, found.views, strict=True))
     views: dict[int, list[BoardView]] = {}
@@ -139,7 +150,8 @@ def _left_out(found: CamerasSolution) -> tuple[list[Camera], list[list[BoardView
     )
     solution = solve(rest.sightings, rest.solution.unknowns, rest.knowns)
     fresh = replace(rest, solution=solution)
-    return [fresh.camera(number) for number in range(len(found.names))], list(views.values())
+    cameras = [fresh.camera(number) for number in range(len(found.names))]
+    return HeldOut(found, cameras, list(views.values()))
 
 
 def _plane_lengths(view: BoardView, board: Board, camera: Camera) -> FloatArray:

@@ -15,7 +15,7 @@ from tracking.calibration.board import Board
 from tracking.calibration.camera_solver import CamerasSolution, solve_lens
 from tracking.calibration.collector import Progress
 from tracking.calibration.gathering import BoardGathering, CalibrationCamera
-from tracking.calibration.held_out import flatness_check
+from tracking.calibration.held_out import HeldOut, flatness_check, hold_out
 from tracking.calibration.predicted_error import predicted_error
 from tracking.calibration.progress import lens_progress
 from tracking.calibration.result import CalibrationResult, Finding, IntrinsicsValue, utc_now
@@ -43,6 +43,8 @@ class IntrinsicsCollector:
     def __init__(self, cameras: Sequence[CalibrationCamera], board: Board, source: str) -> None:
         self.gathering = BoardGathering(cameras, board)
         self._source = source
+        self.alone: dict[str, CamerasSolution] = {}
+        """Each camera as solved from its own pictures; empty before :meth:`solve`."""
 
     def add(self, frames: Sequence[Frame]) -> Progress:
         """Look at the frames of one instant, at most one of each camera.
@@ -63,21 +65,19 @@ class IntrinsicsCollector:
             If a camera shows the board too rarely to say anything.
         """
         board = self.gathering.board()
-        return tuple(
-            lens_result(
-                self.gathering,
-                solve_lens(self.gathering.views(name), board, camera),
-                0,
-                self._source,
-            )
-            for name, camera in self.gathering.cameras.items()
-        )
+        results = []
+        for name, camera in self.gathering.cameras.items():
+            found = solve_lens(self.gathering.views(name), board, camera)
+            self.alone[name] = found
+            results.append(lens_result(self.gathering, hold_out(found), 0, self._source))
+        return tuple(results)
 
 
 def lens_result(
-    gathering: BoardGathering, found: CamerasSolution, number: int, source: str
+    gathering: BoardGathering, held: HeldOut, number: int, source: str
 ) -> CalibrationResult:
-    """Put together the result for the lens of one camera of `found`."""
+    """Put together the result for the lens of one camera of ``held.found``."""
+    found = held.found
     name = found.names[number]
     camera = found.camera(number)
     sigma = np.sqrt(np.diag(found.solution.lens_covariance(number)))
@@ -101,7 +101,7 @@ def lens_result(
         ),
         further=(
             *lens_findings(found, number, gathering.covered(name)),
-            *flatness_check(found, number),
+            *flatness_check(held, number),
         ),
         faults=tuple(lens_faults(gathering, found, number)),
         warnings=tuple(lens_warnings(gathering, found, number)),
