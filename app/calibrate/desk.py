@@ -15,11 +15,11 @@ import numpy as np
 from app.calibrate.instants import Instants, LiveInstants, RecordedInstants
 from app.calibrate.offers import Offer, Order, offers
 from app.calibrate.run import CannotBegin, Run
-from tracking.bodies import BodyError, MarkerBody
-from tracking.body_file import BodyFileError, default_body_file, read_body_file
-from tracking.calibration.board import Board, BoardError, read_board
+from tracking.bodies import MarkerBody
+from tracking.body_file import default_body_file, read_body_file
+from tracking.calibration.board import Board, read_board
 from tracking.calibration.body_geometry import BodyCollector, BodyRequest, Scale
-from tracking.calibration.coil_description import CoilDescriptionError, read_coil_description
+from tracking.calibration.coil_description import read_coil_description
 from tracking.calibration.coil_dimples import DimpleCollector
 from tracking.calibration.coil_puck import PuckCollector
 from tracking.calibration.collector import CalibrationError, Collector
@@ -33,7 +33,7 @@ from tracking.frames import FrameSource, FrameSourceError
 from tracking.live_camera import camera_for_calibration, open_live_camera
 from tracking.recordings import Recording, open_recording
 from tracking.setups import Setup, SetupCamera, SetupError, decide, read_setup
-from tracking.tag_ids import TagIdsError, tag_ids
+from tracking.tag_ids import tag_ids
 
 OpenCamera = Callable[[SetupCamera], FrameSource]
 
@@ -105,18 +105,12 @@ class RoomDesk:
         try:
             pictures = self._pictures(order)
             collector = self._collector(order, pictures)
-        except (
-            BoardError,
-            BodyError,
-            BodyFileError,
-            CalibrationError,
-            CoilDescriptionError,
-            FrameSourceError,
-            SetupError,
-            TagIdsError,
-        ) as error:
+            instants = self._instants(order, pictures)
+        # A ValueError: a board, body, coil or list of tags that cannot be, or that do not go
+        # together, each said in its message.
+        except (CalibrationError, FrameSourceError, SetupError, ValueError) as error:
             raise CannotBegin(str(error)) from error
-        return Run(collector, self._instants(order, pictures))
+        return Run(collector, instants)
 
     def decide(self, result: CalibrationResult, accepted: bool) -> str:
         """Keep the decision on `result`; say what was done."""
