@@ -240,7 +240,7 @@ def _precision(quads: FloatArray) -> FloatArray:
 
 
 def _normals(quads: FloatArray) -> FloatArray:
-    """Unit normals (T, 4, 2) out of tags (T, 4, 2); side k runs from corner k to the next."""
+    """Give unit normals (T, 4, 2) out of tags (T, 4, 2); side k leads from corner k onwards."""
     sides = quads[:, [1, 2, 3, 0]] - quads
     lengths = np.maximum(np.hypot(sides[:, :, 0], sides[:, :, 1]), 1e-9)
     return np.stack([sides[:, :, 1], -sides[:, :, 0]], axis=2) / lengths[:, :, None]
