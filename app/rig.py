@@ -22,6 +22,7 @@ from scipy.spatial.transform import RigidTransform
 
 from app.live.feed_recording import FeedRecording
 from app.live.live_cameras import LiveCameras
+from app.live.room import Room
 from app.navigate.guidance import Tolerance
 from app.navigate.navigation import COIL_BODY, HEAD, HeadSurfaces, Navigation, Setup
 from app.navigate.navigator import Navigator
@@ -87,6 +88,8 @@ class Equipment:
         Whether `mri_from_head` was measured. If not, no navigated pulse is permitted.
     origin
         Where registration and calibration come from, for the record.
+    room
+        The room whose live cameras these are; None for a recording.
     """
 
     head: Head
@@ -101,6 +104,7 @@ class Equipment:
     mode: str
     registered: bool = True
     origin: str = "from the feed"
+    room: Room | None = None
 
 
 class Rig:

@@ -138,6 +138,11 @@ class LiveCamera:
         return self._camera
 
     @property
+    def mirrored(self) -> bool:
+        """Whether its images come mirrored, and are turned back in its frames."""
+        return self._mirrored
+
+    @property
     def state(self) -> CameraState:
         """How it is doing. To be read from any thread."""
         return self._state

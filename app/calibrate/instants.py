@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from app.calibrate.gathering import Gathering
-from tracking.frame_groups import FrameGroups
 from tracking.frames import Frame, FrameSource, FrameSourceError
+from tracking.nearest_frames import NearestFrames
 
 TAKE_S = 0.1
 
@@ -80,7 +80,7 @@ class RecordedInstants:
 
 
 class LiveInstants:
-    """Frames of live cameras, the newest of each that were taken together.
+    """Frames of live cameras, the newest of each that were taken nearly together.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class LiveInstants:
 
     def __init__(self, sources: Sequence[FrameSource]) -> None:
         self._sources = tuple(sources)
-        self._groups = FrameGroups([one.camera.name for one in sources], lossless=False)
+        self._groups = NearestFrames([one.camera.name for one in sources])
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self.trouble = ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from app.live.room import Room
 from app.rig import Equipment, RigError
 from app.subject.head import Head, load_head
 from render.coil_model import read_coil_model
@@ -64,6 +65,7 @@ def live_equipment(setup_folder: Path, head: Path | None = None) -> Equipment:
         mode=MODE,
         registered=registration is not None,
         origin=f"from the setup {setup.name}",
+        room=Room(setup_folder, setup),
     )
 
 

@@ -86,7 +86,7 @@ class FeedRecording:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        self._cameras.listen(None)
+        self._cameras.leave(recorder.put)
         self._last = RecordingReading(False, f"Finishing {recorder.folder.name} ...", False)
         # What still waits to be encoded gives way to the tracking: the window must not wait.
         thread = threading.Thread(target=self._finish, args=(recorder,), name="finish feed")
