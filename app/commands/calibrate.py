@@ -19,6 +19,19 @@ calibrate = App(
 )
 
 
+@calibrate.default
+def calibrate_in_window(
+    *,
+    setup: Annotated[
+        Path | None, Parameter(name="--setup", help="Setup to calibrate; this room's if none.")
+    ] = None,
+) -> int:
+    """Open the wizard: choose a calibration, show what it asks for, look at the result, decide."""
+    from app.commands.calibration_window import run_wizard
+
+    return run_wizard(setup)
+
+
 @calibrate.command(name="cameras")
 def calibrate_cameras(
     feed: Path | None = None,

@@ -145,8 +145,8 @@ def _dimple_collector(
 
 
 def _open(feed: Path, outcome: Outcome) -> tuple[Feed, Setup | None]:
-    if outcome.decision is not None and outcome.setup is None:
-        raise Failure("--accept and --reject need --setup DIR, which keeps the result.", status=2)
+    if outcome.decision is not None and outcome.setup is None and outcome.out is None:
+        raise Failure("A decision must be kept: name --setup DIR or --out DIR.", status=2)
     try:
         opened = open_feed(feed)
         return opened, None if outcome.setup is None else read_setup(outcome.setup)

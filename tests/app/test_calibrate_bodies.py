@@ -42,8 +42,8 @@ def test_a_feed_that_shows_too_little_is_refused_for_each(feed, tmp_path):
         run_coil(feed, Outcome(), method="puck", dimples=None, nominal=None)
 
 
-def test_a_decision_needs_a_setup(feed):
-    with pytest.raises(Failure, match="need --setup DIR") as failure:
+def test_a_decision_must_be_kept(feed):
+    with pytest.raises(Failure, match="must be kept") as failure:
         _bodies(feed, Outcome(decision=True))
     assert failure.value.status == 2
 
