@@ -16,18 +16,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
 from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
-from tracking.dense_fit import Blur, Search, spread_of
+from tracking.dense_fit import Blur, Found, Search, spread_of
 from tracking.detection import TagObservation
 from tracking.photometry import Patches, View
 from tracking.ray_map import ray_map
-from tracking.reprojection import Placement
-from tracking.tag_prints import quiet_modules, tag_prints
+from tracking.reprojection import NEAREST_MM, Placement
+from tracking.tag_prints import TagPrint, quiet_modules, tag_prints
 
 FloatArray = NDArray[np.float64]
 GreyImage = NDArray[np.uint8]
@@ -45,6 +46,12 @@ one in ten thousand of a chi-square of six degrees of freedom."""
 CORNER_DOUBT = 4.0
 """By how much corners may be worse than their scatter about the pose tells: what they share, as a
 blur that moves all sides outwards, leaves no residual."""
+
+LEAST_SLANT = 0.35
+LEAST_MODULE_PX = 1.6
+BORDER_PX = 8.0
+"""Tags that were not read take part if the sine of the angle under which they are seen, their
+modules and their distance from the image's border are at least these."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,6 +76,19 @@ class DenseSolution:
     covariance: FloatArray
     rms_grey: float
     psf_px: Mapping[str, float]
+    tags: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Answer:
+    """What a search in the images of cameras `names` came to, and on which tags that rests.
+
+    `spread` is the covariance of the pose (6) and of the blurs (C).
+    """
+
+    names: tuple[str, ...]
+    found: Found
+    spread: FloatArray
     tags: tuple[tuple[str, int], ...]
 
 
@@ -99,9 +119,10 @@ class DenseRefiner:
         body
             One of the refiner's bodies.
         images
-            Camera name -> image (height, width) uint8.
+            Camera name -> image (height, width) uint8. All are looked at, also those in which no
+            tag was read.
         observations
-            Camera name -> tags seen in it; those of other bodies are passed over.
+            Camera name -> tags read in it; those of other bodies are passed over.
         world_from_body, covariance
             The pose from the tags' corners and its covariance, as in :class:`PoseQuality`.
 
@@ -110,45 +131,91 @@ class DenseRefiner:
         The refined pose; None if too little is left of the tags, if it does not converge, or if
         it ends where the corners cannot be.
         """
-        prints = self._prints[body]
-        seen = [
-            (name, one.tag)
-            for name, tags in observations.items()
-            if name in images
-            for one in tags
-            if one.tag in prints
-        ]
-        if not seen:
-            return None
-        names = list(dict.fromkeys(name for name, _ in seen))
-        views = [self._view(name, images[name]) for name in names]
-        blurs = [self._blurs.setdefault((name, body), Blur()) for name in names]
-        tags = [(names.index(name), prints[tag]) for name, tag in seen]
         start = world_from_body.as_matrix()
-        search = Search(views, tags, self._quiet[body], blurs, self._patches.get(body))
-        found = search.run(Placement(start[:3, :3], start[:3, 3]))
+        begin = Placement(start[:3, :3], start[:3, 3])
+        readers = [
+            name
+            for name, tags in observations.items()
+            if name in images and any(one.tag in self._prints[body] for one in tags)
+        ]
+        answer = self._search(body, readers, images, observations, begin) if readers else None
+        if answer is None:
+            return None
+        # Where cameras that read no tag show the body is now known well enough to look there.
+        placement = answer.found.placement
+        showing = [
+            name
+            for name in images
+            if name in readers
+            or any(
+                _in_sight(self._view(name, images[name]), printed, placement)
+                for printed in self._prints[body].values()
+            )
+        ]
+        if len(showing) > len(readers):
+            answer = self._search(body, showing, images, observations, placement) or answer
+        moved = _difference(start, answer.found.placement)
+        doubted = CORNER_DOUBT**2 * covariance + answer.spread[:6, :6]
+        if moved @ np.linalg.solve(doubted, moved) > IMPLAUSIBLE:
+            return None
+        self._learn(body, answer)
+        return _solution(answer)
+
+    def _search(
+        self,
+        body: str,
+        names: Sequence[str],
+        images: Mapping[str, GreyImage],
+        observations: Mapping[str, Sequence[TagObservation]],
+        begin: Placement,
+    ) -> _Answer | None:
+        views = [self._view(name, images[name]) for name in names]
+        tags = self._tags(body, names, views, observations, begin)
+        search = Search(
+            views,
+            [(names.index(name), self._prints[body][tag]) for name, tag, _ in tags],
+            [read for _, _, read in tags],
+            self._quiet[body],
+            [self._blurs.get((name, body), Blur()) for name in names],
+            self._patches.get(body),
+        )
+        found = search.run(begin)
         if found is None:
             return None
-        self._patches[body] = found.patches
-        spread = spread_of(found)
-        moved = _difference(start, found.placement)
-        doubted = CORNER_DOUBT**2 * covariance
-        if moved @ np.linalg.solve(doubted + spread[:6, :6], moved) > IMPLAUSIBLE:
-            return None
-        for index, blur in enumerate(blurs):
-            blur.variance = float(found.variances[index])
-            known = 1.0 / float(spread[6 + index, 6 + index])
-            blur.information = 1.0 / (1.0 / known + BLUR_DRIFT_PX2**2)
-        return DenseSolution(
-            world_from_body=_transform(found.placement),
-            covariance=spread[:6, :6],
-            rms_grey=found.rms_grey,
-            psf_px={
-                name: math.sqrt(max(float(variance) - APERTURE_PX2, 0.0))
-                for name, variance in zip(names, found.variances, strict=True)
-            },
-            tags=tuple(one for one, kept in zip(seen, found.kept.tolist(), strict=True) if kept),
-        )
+        kept = [one[:2] for one, used in zip(tags, found.kept.tolist(), strict=True) if used]
+        return _Answer(tuple(names), found, spread_of(found), tuple(kept))
+
+    def _learn(self, body: str, answer: _Answer) -> None:
+        """Keep the prints, and what is known of the blurs, for the next images."""
+        self._patches[body] = answer.found.patches
+        used = {name for name, _ in answer.tags}
+        for index, name in enumerate(answer.names):
+            if name in used:
+                known = float(answer.spread[6 + index, 6 + index])
+                variance = float(answer.found.variances[index])
+                self._blurs[name, body] = Blur(variance, 1.0 / (known + BLUR_DRIFT_PX2**2))
+
+    def _tags(
+        self,
+        body: str,
+        names: Sequence[str],
+        views: Sequence[View],
+        observations: Mapping[str, Sequence[TagObservation]],
+        begin: Placement,
+    ) -> list[tuple[str, int, bool]]:
+        """Camera and tag of all that should be in sight, and whether it was read.
+
+        What was too small or too noisy to be read says much once its place is known.
+        """
+        tags = []
+        for name, view in zip(names, views, strict=True):
+            read = {one.tag for one in observations.get(name, ())}
+            tags += [
+                (name, tag, tag in read)
+                for tag, printed in self._prints[body].items()
+                if tag in read or _in_sight(view, printed, begin)
+            ]
+        return tags
 
     def _view(self, name: str, image: GreyImage) -> View:
         extrinsics = self._extrinsics[name]
@@ -159,6 +226,49 @@ class DenseRefiner:
             rotation=extrinsics[:3, :3],
             translation=extrinsics[:3, 3],
         )
+
+
+def _solution(answer: _Answer) -> DenseSolution:
+    found = answer.found
+    used = {name for name, _ in answer.tags}
+    blurs = zip(answer.names, found.variances.tolist(), strict=True)
+    return DenseSolution(
+        world_from_body=_transform(found.placement),
+        covariance=answer.spread[:6, :6],
+        rms_grey=found.rms_grey,
+        psf_px={
+            name: math.sqrt(max(variance - APERTURE_PX2, 0.0))
+            for name, variance in blurs
+            if name in used
+        },
+        tags=answer.tags,
+    )
+
+
+def _in_sight(view: View, printed: TagPrint, begin: Placement) -> bool:
+    """Whether a tag faces a camera, not too small nor too slanted, and lies within its image."""
+    modules = len(printed.ink)
+    ends = np.array([[0, 0, 1], [modules, 0, 1], [modules, modules, 1], [0, modules, 1]])
+    frame = printed.frame @ begin.rotation.T
+    frame[2] += begin.translation
+    frame = frame @ view.rotation.T
+    frame[2] += view.translation
+    corners = ends @ frame
+    if corners[:, 2].min() <= NEAREST_MM:
+        return False
+    centre, normal = corners.mean(axis=0), np.cross(frame[0], frame[1])
+    if centre @ normal < LEAST_SLANT * math.sqrt((centre @ centre) * (normal @ normal)):
+        return False
+    camera = view.camera
+    pixels = camera.project(corners)
+    if math.sqrt(cv2.contourArea(pixels.astype(np.float32))) < LEAST_MODULE_PX * modules:
+        return False
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    return bool(
+        low.min() > BORDER_PX
+        and high[0] < camera.width - BORDER_PX
+        and high[1] < camera.height - BORDER_PX
+    )
 
 
 def _difference(start: FloatArray, placement: Placement) -> FloatArray:

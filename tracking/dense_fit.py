@@ -26,6 +26,9 @@ SingleArray = NDArray[np.float32]
 FIRST_BLUR_PX2 = 0.9**2
 LEAST_BLUR_PX2, MOST_BLUR_PX2 = 0.3**2, 4.0**2
 
+LEAST_CERTAINTY = 1e-4
+"""Of the blur's variance (1 / px^4): a camera all of whose tags are covered must do no harm."""
+
 BLUR_FITS = 1.15
 """Ratio of blur variances above which the print is blurred anew."""
 
@@ -47,6 +50,9 @@ WORST_MISFIT = 0.2
 MISFIT_SHARE = 0.0125
 """Misfit in parts of the contrast that remains on rendered tags without noise. It is not chance:
 its neighbours share it, so that it spoils the pose more than its size tells."""
+
+LEAST_SHARE = 0.4
+"""Contrast in parts of that of the other tags below which one is covered, or its print gone."""
 
 LEAST_CONTRAST = 12.0
 """Grey levels between ink and paper."""
@@ -96,17 +102,22 @@ class Found:
 
 
 class Search:
-    """One search for a pose: what it looks at, and what it knew of the blurs before."""
+    """One search for a pose: what it looks at, and what it knew of the blurs before.
+
+    `read` tells which of the `tags` were read in the image; at least half of these must remain.
+    """
 
     def __init__(
         self,
         views: Sequence[View],
         tags: Sequence[tuple[int, TagPrint]],
+        read: Sequence[bool],
         quiet: float,
         blurs: Sequence[Blur],
         earlier: Patches | None,
     ) -> None:
         self._views, self._tags, self._quiet, self._earlier = views, tags, quiet, earlier
+        self._read = np.array(read)
         self._known = np.array([blur.variance for blur in blurs])
         self._certainty = np.array([blur.information for blur in blurs])
 
@@ -136,7 +147,7 @@ class Search:
             covered = _covered(patches, fit) & kept
             if covered.any():
                 kept &= ~covered
-                if kept.sum() * 2 < len(kept):
+                if 2 * np.count_nonzero(kept & self._read) < np.count_nonzero(self._read):
                     return None
                 continue
             rms = _rms(patches, fit, kept)
@@ -158,8 +169,8 @@ class Search:
         gain, residual = _matched(columns[:, 7:], patches.grey, counts)
         np.multiply(derivatives, gain[:, None, None], out=columns[:, :7])
         noise = _noise_by_camera(patches, residual, counts, len(self._views))
-        contrast = gain[kept]
-        if contrast.min() < LEAST_CONTRAST or (noise > WORST_MISFIT * contrast.max()).any():
+        contrast = float(np.median(gain[kept]))
+        if contrast < LEAST_CONTRAST or (noise > WORST_MISFIT * contrast).any():
             return None
         sigma = noise[patches.cameras].astype(np.float32)[:, None]
         weight = counts / (sigma * np.maximum(sigma, np.abs(residual) / HUBER_SIGMAS))
@@ -168,7 +179,7 @@ class Search:
         product = (weighted @ residual[..., None])[..., 0].astype(np.float64)
         information, gradient = _joined(square, product, patches.cameras, kept, len(self._views))
         prior = np.arange(6, 6 + len(self._views))
-        information[prior, prior] += self._certainty
+        information[prior, prior] += self._certainty + LEAST_CERTAINTY
         gradient[prior] += self._certainty * (self._known - patches.variances)
         return Fit(information, gradient, residual, noise, gain)
 
@@ -248,7 +259,8 @@ def _covered(patches: Patches, fit: Fit) -> NDArray[np.bool_]:
     """Tags (N,) too much of which does not look like print."""
     limit = COVER_SIGMAS * fit.noise[patches.cameras][:, None]
     off = (np.abs(fit.residual) > limit).sum(axis=1)
-    return np.asarray(off > COVER_SHARE * patches.counts.sum(axis=1))
+    faint = fit.gain < LEAST_SHARE * np.median(fit.gain)
+    return np.asarray(faint | (off > COVER_SHARE * patches.counts.sum(axis=1)))
 
 
 def _rms(patches: Patches, fit: Fit, kept: NDArray[np.bool_]) -> float:

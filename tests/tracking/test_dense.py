@@ -197,3 +197,36 @@ def test_one_tag_in_one_camera_gets_no_worse():
         by_corners.append(_at_focal_point(corners.world_from_body, truth))
         by_pixels.append(_at_focal_point(found.world_from_body, truth))
     assert np.sqrt(np.mean(np.square(by_pixels))) < 1.1 * np.sqrt(np.mean(np.square(by_corners)))
+
+
+def test_a_camera_that_read_no_tag_still_helps():
+    truth = _pose(10)
+    images, tags = _seen(truth, HARD, 10)
+    one = {"left": tags["left"]}
+    _, alone = _refine(_refiner(), {"left": images["left"]}, one)
+    _, both = _refine(_refiner(), images, one)
+    assert {name for name, _ in both.tags} == {"left", "right"}
+    depth, less = (found.covariance[5, 5] for found in (alone, both))
+    assert less < 0.5 * depth
+    assert _at_focal_point(both.world_from_body, truth) < 0.12
+
+
+def test_a_camera_that_something_covers_does_no_harm():
+    truth = _pose(11)
+    wall = np.array([[0.0, 0.0], [640.0, 0.0], [640.0, 480.0], [0.0, 480.0]])
+    images, tags = _seen(truth, GOOD, 11)
+    images["right"] = _seen(truth, GOOD, 11, ("right",), covers=[(wall, 120.0)])[0]["right"]
+    _, found = _refine(_refiner(), images, {"left": tags["left"]})
+    assert found is not None
+    assert {name for name, _ in found.tags} == {"left"}
+    assert set(found.psf_px) == {"left"}
+    assert _at_focal_point(found.world_from_body, truth) < 0.15
+
+
+def test_tags_too_poor_to_be_read_take_part():
+    truth = _pose(12)
+    images, tags = _seen(truth, HARD, 12)
+    two = {name: sorted(seen, key=lambda one: one.tag)[:2] for name, seen in tags.items()}
+    _, found = _refine(_refiner(), images, two)
+    assert len(found.tags) >= 8
+    assert _at_focal_point(found.world_from_body, truth) < 0.12
