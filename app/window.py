@@ -8,6 +8,7 @@ renews nothing.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.calibrate.entrance_panel import EntrancePanel
 from app.identity import NAME, RESEARCH_USE, program_version
 from app.live.recording_panel import RecordingPanel
 from app.navigate.bullseye_panel import BullseyePanel
@@ -44,6 +46,9 @@ from render.markers import Hit
 from render.markers import Target as DrawnTarget
 from render.scene import HeadScene
 from render.views import ViewPreset
+
+if TYPE_CHECKING:
+    from app.calibrate.desk import RoomDesk
 
 DRAW_INTERVAL_MS = 5
 """How often the window looks for a new pose. Looking costs next to nothing; a pose that has just
@@ -86,6 +91,7 @@ class Window(QMainWindow):
         self._recording = RecordingPanel(rig.feed_recording.start, rig.feed_recording.stop)
         self._pulses = PulsesPanel(rig.start_ns)
         self._stimulate = StimulatePanel(_actions(rig))
+        self._calibrate = EntrancePanel(self._desk)
         self._stop = QPushButton("STOP  (Esc)")
         self._build()
         self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
@@ -130,7 +136,9 @@ class Window(QMainWindow):
         self._bullseye.show_bullseye(self._drawn_bullseye)
         self._show_cameras(now_ns)
         self._show_tracking(now_ns)
-        self._stimulate.show_reading(self._rig.stimulator_reading(now_ns))
+        stimulator = self._rig.stimulator_reading(now_ns)
+        self._stimulate.show_reading(stimulator)
+        self._calibrate.show_armed(stimulator.armed)
         self._show_fault(now_ns)
         if now_ns - self._list_ns > LIST_INTERVAL_NS:
             self._list_ns = now_ns
@@ -147,6 +155,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: D102
         self._timer.stop()
         self._lease_timer.stop()
+        self._calibrate.close_wizard()
         self._rig.navigator.target_changed.disconnect(self._draw_target)
         self._rig.close()
         self._scene.close()
@@ -208,11 +217,18 @@ class Window(QMainWindow):
         self._fault.setAccessibleName("Fault")
         set_colour(self._fault, palette.VERMILION)
         self._fault.setVisible(False)
+        self._accepted = QLabel("")
+        self._accepted.setFont(number_font(15))
+        self._accepted.setWordWrap(True)
+        self._accepted.setAccessibleName("Accepted calibration")
+        set_colour(self._accepted, palette.PURPLE)
+        self._accepted.setVisible(False)
         layout = QVBoxLayout()
         layout.setContentsMargins(8, 6, 8, 8)
         layout.setSpacing(6)
         layout.addLayout(self._head_line())
         layout.addWidget(self._fault)
+        layout.addWidget(self._accepted)
         if not self._rig.equipment.registered:
             layout.addWidget(_not_registered())
         layout.addLayout(middle, 1)
@@ -249,6 +265,7 @@ class Window(QMainWindow):
         line.addWidget(mode)
         line.addStretch(1)
         line.addWidget(targets)
+        line.addWidget(self._calibrate)
         line.addWidget(about)
         line.addWidget(self._stop)
         return line
@@ -275,6 +292,15 @@ class Window(QMainWindow):
         layout.addWidget(self._bullseye, 1)
         layout.addWidget(self._guidance)
         return column
+
+    def _desk(self) -> RoomDesk:
+        from app.calibrate.entrance import desk_beside
+
+        return desk_beside(self._rig.cameras, self._rig.equipment.room, self._say_accepted)
+
+    def _say_accepted(self, words: str) -> None:
+        self._accepted.setText(words)
+        self._accepted.setVisible(True)
 
     def _about(self) -> None:
         box = QMessageBox(self)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from psygnal import Signal
 
 from app.calibrate.instants import Instants, LiveInstants, RecordedInstants
 from app.calibrate.offers import Offer, Order, offers
@@ -61,6 +62,13 @@ class RoomDesk:
         The setup.
     open_raw, open_calibrated
         How its cameras are opened: as they are, for boards, and as tracking sees them.
+    in_force
+        From when on an accepted calibration is used, in words.
+
+    Attributes
+    ----------
+    accepted
+        Emitted, with what it is of, when a calibration was accepted.
 
     Raises
     ------
@@ -68,14 +76,18 @@ class RoomDesk:
         If the setup cannot be read.
     """
 
+    accepted = Signal(str)
+
     def __init__(
         self,
         folder: Path,
         *,
         open_raw: OpenCamera = camera_for_calibration,
         open_calibrated: OpenCamera = open_live_camera,
+        in_force: str = "from now on",
     ) -> None:
         self._folder = folder
+        self._in_force = in_force
         self._open_raw = open_raw
         self._open_calibrated = open_calibrated
         self.setup = read_setup(folder)
@@ -118,7 +130,10 @@ class RoomDesk:
             self.setup, kept = decide(self._folder, result, accepted=accepted)
         except (OSError, SetupError, ValueError) as error:
             return f"Nothing was kept: {error}"
-        words = "Accepted, in force from now on" if accepted else "Rejected; what was before stays"
+        words = "Rejected; what was before stays"
+        if accepted:
+            words = f"Accepted, in force {self._in_force}"
+            self.accepted.emit(result.subject)
         return f"{words}. Kept as {kept.name}."
 
     def _pictures(self, order: Order) -> _Pictures:

@@ -64,10 +64,21 @@ class Wizard(QMainWindow):
         self._pages = QStackedWidget()
         for page in (self._choose, self._gather, self._result):
             self._pages.addWidget(page)
+        self._held = QLabel("")
+        self._held.setFont(theme.number_font(20))
+        self._held.setAccessibleName("Why nothing can be done now")
+        theme.set_colour(self._held, palette.ORANGE)
+        self._held.setVisible(False)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._refresh)
         self._build()
         self._offer()
+
+    def hold(self, reason: str) -> None:
+        """Let nothing be done for `reason`, a sentence, which is shown; empty: go on."""
+        self._held.setText(reason)
+        self._held.setVisible(bool(reason))
+        self._pages.setEnabled(not reason)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """End what runs."""
@@ -127,6 +138,7 @@ class Wizard(QMainWindow):
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.addWidget(title)
+        layout.addWidget(self._held)
         layout.addWidget(self._pages, 1)
         self.setCentralWidget(centre)
         self.resize(1100, 720)
