@@ -166,7 +166,7 @@ def test_a_tag_that_comes_loose_is_named():
 def test_one_id_printed_twice_is_named():
     views = [
         TagView(view.time_ns, view.tags, view.speed, frozenset({4}) if k == 7 else frozenset())
-        for k, view in enumerate(video(DESIGN))
+        for k, view in enumerate(video(DESIGN)[:26])
     ]
     assert "Tag 4 was seen twice" in _faults(views)
     with pytest.raises(CalibrationError, match="asked for on 'head' and on 'coil_body'"):
@@ -247,7 +247,6 @@ def test_a_collector_says_what_to_show_next():
     assert progress.ready
     assert progress.share == 1.0
     assert set(progress.found) <= {"left"}
-    assert collector.solve()[0].subject == "head"
 
 
 def test_views_forget_the_tags_of_other_bodies():
