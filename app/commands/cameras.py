@@ -13,23 +13,28 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from app.commands.output import Failure, show_json, show_table
+from app.live.adding_camera import (
+    CameraRefused,
+    Settled,
+    check_free,
+    settled,
+    setup_or_new,
+    with_camera,
+)
 from tracking.calibration.result import DeviceSettings
 from tracking.devices import list_devices
 from tracking.feed_recorder import FeedRecorder, feed_of_setup
 from tracking.frames import Frame, FrameSourceError
-from tracking.image_stream import ImageStream, StreamFault
+from tracking.image_stream import StreamFault
 from tracking.live_camera import (
     CameraState,
     Connection,
     LiveCamera,
     camera_for_calibration,
-    open_stream,
 )
 from tracking.picture_watch import sharpness
-from tracking.setups import SETUP_FILE, Setup, SetupCamera, SetupError, read_setup, write_setup
+from tracking.setups import Setup, SetupCamera, SetupError, read_setup
 
-SETTLE_S = 1.0
-"""How long automatic exposure may settle before it is locked where it then is."""
 FIRST_PICTURE_S = 10.0
 
 
@@ -61,27 +66,23 @@ def run_add(
     as_json: bool,
 ) -> int:
     """Try a camera, and put it into a setup with the settings that it really took; status."""
-    before = _setup_or_new(setup)
-    if any(camera.name == name for camera in before.cameras):
-        raise Failure(f"{setup} has a camera '{name}' already. Give this one another name.")
     wanted = DeviceSettings(
         width=size[0], height=size[1], frames_per_s=frames_per_s, pixel_format=pixel_format
     )
     camera = SetupCamera(name=name, address=address, settings=wanted)
-    settings, notes = _settled(camera)
-    if (settings.width, settings.height) != size:
-        raise Failure(
-            f"Camera '{name}' gives {settings.width} x {settings.height} pixels, not {size[0]} x "
-            f"{size[1]}. Add it with --resolution {settings.width}x{settings.height}, or set it."
-        )
-    added = camera.model_copy(update={"settings": settings})
     try:
-        after = Setup.model_validate(
-            before.model_dump() | {"cameras": [*before.cameras, added]}, strict=False
-        )
-        write_setup(setup, after)
-    except (OSError, ValueError) as error:
-        raise Failure(f"{setup} cannot take the camera '{name}' ({error}).") from error
+        check_free(setup, setup_or_new(setup), name)
+        found = _tried(camera)
+        settings, notes = found.settings, found.notes
+        if (settings.width, settings.height) != size:
+            raise Failure(
+                f"Camera '{name}' gives {settings.width} x {settings.height} pixels, not {size[0]}"
+                f" x {size[1]}. Add it with --resolution {settings.width}x{settings.height}, or "
+                "set it."
+            )
+        with_camera(setup, camera, settings)
+    except (CameraRefused, SetupError) as error:
+        raise Failure(str(error)) from error
     if as_json:
         show_json({"camera": name, "settings": settings.model_dump(), "notes": list(notes)})
     else:
@@ -148,45 +149,24 @@ def run_test(setup: Path, *, seconds: float, as_json: bool) -> int:
     return 0
 
 
-def _setup_or_new(folder: Path) -> Setup:
-    if (folder / SETUP_FILE).exists():
-        return _read(folder, empty=True)
-    return Setup(name=folder.stem or "setup")
-
-
-def _read(folder: Path, *, empty: bool = False) -> Setup:
+def _read(folder: Path) -> Setup:
     try:
         setup = read_setup(folder)
     except SetupError as error:
         raise Failure(str(error)) from error
-    if not setup.cameras and not empty:
+    if not setup.cameras:
         raise Failure(f"{folder} has no cameras. Add one with 'coilpilot cameras add'.")
     return setup
 
 
-def _settled(camera: SetupCamera) -> tuple[DeviceSettings, tuple[str, ...]]:
-    """Open the camera, let it settle, and lock it as it then is."""
+def _tried(camera: SetupCamera) -> Settled:
+    """Open the camera, let it settle, and see what it does, locked as it then is."""
     try:
-        stream = open_stream(camera, locked=False)
-        try:
-            _settle(stream)
-        finally:
-            stream.close()
-        stream = open_stream(camera)
-        try:
-            _settle(stream, 0.0)
-            return stream.settings or camera.settings, stream.notes
-        finally:
-            stream.close()
+        stream, found = settled(camera)
+        stream.close()
     except StreamFault as fault:
         raise Failure(f"Camera '{camera.name}' cannot be added: {fault}") from fault
-
-
-def _settle(stream: ImageStream, seconds: float = SETTLE_S) -> None:
-    end = time.monotonic() + seconds
-    whole = False
-    while time.monotonic() < end or not whole:
-        whole = stream.read() is not None or whole
+    return found
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("app.commands.cameras.SETTLE_S", 0.0)
+    monkeypatch.setattr("app.live.adding_camera.SETTLE_S", 0.0)
     monkeypatch.setattr("app.commands.cameras.FIRST_PICTURE_S", 3.0)
 
 
