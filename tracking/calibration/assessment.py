@@ -134,7 +134,7 @@ def placing_warnings(gathering: BoardGathering, found: CamerasSolution, error: f
     told = _placing_sentences(gathering, found, error, strict=False)
     for number, name in enumerate(found.names):
         told += mirror_warnings(gathering, found, name)
-        late = 1e3 * float(found.solution.unknowns.late[number])
+        late = 1e3 * found.late(number)
         if abs(late) > WARNED_LATE_MS:
             told.append(
                 f"The pictures of camera '{name}' are taken {abs(late):.0f} ms "

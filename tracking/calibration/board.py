@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -104,15 +104,15 @@ class Board(BaseModel):
         board.setLegacyPattern(self.legacy_pattern)
         return board
 
-    @cached_property
+    @property
     def tag_corners(self) -> FloatArray:
         """(M, 4, 3) corners of the markers 0 to M - 1, clockwise as printed, mm."""
-        return np.array(self.pattern().getObjPoints(), dtype=np.float64).reshape(-1, 4, 3)
+        return _points(self)[0]
 
-    @cached_property
+    @property
     def saddles(self) -> FloatArray:
         """(K, 3) the inner corners of the chessboard, row by row, mm."""
-        return np.asarray(self.pattern().getChessboardCorners(), dtype=np.float64).reshape(-1, 3)
+        return _points(self)[1]
 
     @property
     def centre(self) -> FloatArray:
@@ -126,6 +126,18 @@ class Board(BaseModel):
         return (
             f"{kind}, {self.columns} x {self.rows} squares of {self.square:g} mm, {self.dictionary}"
         )
+
+
+# Not kept in the board itself: copies of it that differ would take the points along.
+@cache
+def _points(board: Board) -> tuple[FloatArray, FloatArray]:
+    """Corners of the tags (M, 4, 3) and saddle points (K, 3) of `board`."""
+    pattern = board.pattern()
+    tags = np.array(pattern.getObjPoints(), dtype=np.float64).reshape(-1, 4, 3)
+    saddles = np.array(pattern.getChessboardCorners(), dtype=np.float64).reshape(-1, 3)
+    for points in (tags, saddles):
+        points.setflags(write=False)
+    return tags, saddles
 
 
 def read_board(path: Path) -> Board:

@@ -30,6 +30,9 @@ FEWEST_TAGS = 2
 SETTLING_TAGS = 4
 """Tags that settle how the board and the pictures are to be read."""
 
+SETTLING_SHARE = 0.75
+"""...if they are this part of the board's tags that were read."""
+
 LARGEST_MISFIT = 0.3
 """How far a corner may lie from where the others put it, in squares: lenses bend, boards bow."""
 
@@ -161,11 +164,13 @@ class BoardFinder:
 
     def _read(self, image: GreyImage) -> tuple[Reading | None, list[TagObservation]]:
         best: tuple[Reading | None, list[TagObservation]] = (None, [])
+        enough = min(SETTLING_TAGS, len(self._described.tag_corners))
         for reading in self._readings():
-            found = self._tags(_upright(image, reading), reading.board)
+            found, known = self._tags(_upright(image, reading), reading.board)
             if len(found) > len(best[1]):
                 best = reading, found
-            if len(found) >= min(SETTLING_TAGS, len(self._described.tag_corners)):
+            # Laid out the other way, every other row of tags would lie as on the board too.
+            if len(found) >= max(enough, SETTLING_SHARE * known):
                 self._settled = reading
                 break
         return best if len(best[1]) >= FEWEST_TAGS else (None, [])
@@ -181,15 +186,15 @@ class BoardFinder:
         boards += [one.model_copy(update={"inverted": not one.inverted}) for one in boards]
         return [Reading(one, mirrored) for one in boards for mirrored in (False, True)]
 
-    def _tags(self, upright: GreyImage, board: Board) -> list[TagObservation]:
-        """Tags that lie as on the board."""
+    def _tags(self, upright: GreyImage, board: Board) -> tuple[list[TagObservation], int]:
+        """Tags that lie as on the board, and how many tags of it were read at all."""
         quads, ids, _ = self._detector.detectMarkers(upright)
         known = [
             TagObservation(int(tag), np.asarray(quad, np.float64).reshape(4, 2))
             for tag, quad in zip(np.ravel(ids) if quads else (), quads, strict=True)
             if tag < len(board.tag_corners)
         ]
-        return _consistent(known, board)
+        return _consistent(known, board), len({one.tag for one in known})
 
 
 def rough_camera(width: int, height: int) -> Camera:

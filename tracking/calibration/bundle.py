@@ -30,23 +30,30 @@ board, of which the first four are bends and the last six place its back."""
 POSE = 12
 """Numbers of the board at one instant: turn, shift, and the velocities of both."""
 
-SHAPE_SIGMA = np.array([1.0, 1.0, 1.0, 0.002, *[0.03] * 3, *[8.0] * 3])
+SHAPE_SIGMA = np.array([1.0, 1.0, 1.0, 0.002, *[0.01] * 3, *[8.0] * 3])
 """How far a board may be expected to deviate: three bends in mm at its edge, its aspect, and turn
 (rad) and shift (mm) of what is printed on its back."""
 
 LATE_SIGMA = 0.03
 """By how much one camera may be expected to be later than another, s."""
 
-SPEED_CHANGE = np.array([3.0] * 3 + [500.0] * 3)
-"""By how much a hand changes the board's velocity within a second: rad/s, then mm/s."""
+SPEED_CHANGE = np.array([0.3] * 3 + [50.0] * 3)
+"""How far the board's velocity may be off the one between its neighbours a second apart: rad/s,
+then mm/s. Looser, and every picture would get a pose of its own by being late."""
 
-STILLNESS = np.array([0.3] * 3 + [50.0] * 3)
+STILLNESS = np.array([0.02] * 3 + [4.0] * 3)
 """Least doubt about a velocity, in the same units."""
+
+ONE_SIDED = 4.0
+"""The doubt grows by this where only one neighbour tells the velocity."""
+
+UNKNOWN_SPEED = np.array([0.2] * 3 + [60.0] * 3)
+"""The doubt where none does."""
 
 SQUARE_SIGMA = 0.003
 """How much wider than high a sensor's pixels may be expected to be."""
 
-LONGEST_GAP = 1.0
+LONGEST_GAP = 0.4
 """Neighbouring instants further apart, s, do not tell a velocity."""
 
 CAUCHY = 3.0
@@ -56,7 +63,7 @@ OUTRIGHT_PX = 10.0
 """A point so far off is as wrong as can be."""
 
 LEAST_SCALE_PX = 0.02
-ROUNDS, LAST_GAIN = 60, 1e-7
+ROUNDS, LAST_GAIN = 40, 1e-6
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -212,7 +219,7 @@ def solve(sightings: Sequence[Sighting], start: Unknowns, knowns: Knowns) -> Sol
         unknowns, damping = trial, max(damping / 4, 1e-9)
         before, scale = scale, _scale(_residuals(rows, unknowns, knowns))
         normal = _normal(rows, unknowns, knowns, scale)
-        if gain < LAST_GAIN and abs(scale - before) < 1e-4 * scale:
+        if gain < LAST_GAIN and abs(scale - before) < 1e-3 * scale:
             break
     residuals = _residuals(rows, unknowns, knowns)
     covariance = _covariance(rows, unknowns, knowns, scale, free)
@@ -234,6 +241,32 @@ def pose_sensitivity(
     normal = _normal(_Rows.of(sightings), unknowns, replace(knowns, moving=False), 1.0)
     turned = np.linalg.solve(normal.pose, normal.mixed.transpose(0, 2, 1))
     return np.asarray(-turned[:, :6], dtype=np.float64)
+
+
+def common_equations(
+    sightings: Sequence[Sighting], unknowns: Unknowns, knowns: Knowns
+) -> tuple[FloatArray, FloatArray, float]:
+    """Give the normal equations of lenses, cameras and shape with the poses eliminated.
+
+    Returns
+    -------
+    matrix, side
+        (P, P) and (P,), P = 16 C + 10, ordered as in `Solution.covariance`; their solution is the
+        change to the unknowns that explains the sightings better. Nothing is held fixed in them.
+    square
+        Sum of the squared residuals in the same units.
+    """
+    rows = _Rows.of(sightings)
+    residuals = _residuals(rows, unknowns, knowns)
+    scale = _scale(residuals)
+    normal = _normal(rows, unknowns, knowns, scale)
+    everything = np.ones(len(normal.common_side), dtype=bool)
+    matrix, side, _ = _reduced(normal, everything, 0.0)
+    held = np.linalg.solve(normal.pose, normal.pose_side[:, :, None])
+    absorbed = float((normal.pose_side[:, :, None] * held).sum())
+    weights = 1 / (1 + (residuals**2).sum(axis=1) / scale**2 / CAUCHY**2)
+    square = float((weights * (residuals**2).sum(axis=1)).sum()) / scale**2
+    return matrix, side, square - absorbed
 
 
 def shaped_points(points: FloatArray, shape: FloatArray, half_size: FloatArray) -> FloatArray:
@@ -335,10 +368,11 @@ def _expected_velocity(unknowns: Unknowns, knowns: Knowns) -> tuple[FloatArray, 
     """Velocity by the neighbouring instants, and (T, 6) how far it may be off."""
     times, poses = knowns.times, unknowns.world_from_board
     index = np.arange(len(times))
-    first, last = np.maximum(index - 1, 0), np.minimum(index + 1, len(times) - 1)
+    joined = np.concatenate([[False], np.diff(times) <= LONGEST_GAP, [False]])
+    first, last = np.where(joined[:-1], index - 1, index), np.where(joined[1:], index + 1, index)
     gap = (times[last] - times[first])[:, None]
-    near = (gap > 0) & (gap <= LONGEST_GAP)
-    span = np.where(near, gap, LONGEST_GAP)
+    near = gap > 0
+    span = np.where(near, gap, 1.0)
     turn = np.einsum("nij,nkj->nik", poses[last, :3, :3], poses[first, :3, :3])
     # The axis of a small turn, from the part of its matrix that is not symmetric.
     axis = np.stack(
@@ -350,7 +384,10 @@ def _expected_velocity(unknowns: Unknowns, knowns: Knowns) -> tuple[FloatArray, 
         axis=1,
     )
     moved = np.concatenate([axis / 2, poses[last, :3, 3] - poses[first, :3, 3]], axis=1)
-    sigma = np.maximum(SPEED_CHANGE * span, STILLNESS)
+    # Between two neighbours the change of velocity cancels, beside one of them it does not.
+    between = (joined[:-1] & joined[1:])[:, None]
+    sigma = np.maximum(SPEED_CHANGE * span, STILLNESS) * np.where(between, 1.0, ONE_SIDED)
+    sigma = np.where(near, sigma, UNKNOWN_SPEED)
     return np.where(near, moved / span, 0.0), sigma
 
 
@@ -484,7 +521,8 @@ def _free(knowns: Knowns, cameras: int) -> NDArray[np.bool_]:
     """Which of the common unknowns are to be found."""
     places = np.ones((cameras, CAMERA), dtype=bool)
     places[0] = False
-    places[:, 6] &= knowns.moving
+    # Only a board whose movement is known from its neighbours tells who is late.
+    places[:, 6] &= knowns.moving and bool(np.median(np.diff(knowns.times)) <= LONGEST_GAP)
     shape = np.concatenate([np.full(BENDS, knowns.shaped), np.full(SHAPE - BENDS, knowns.backed)])
     return np.concatenate([(knowns.lens_sigma > 0).ravel(), places.ravel(), shape])
 

@@ -6,8 +6,8 @@ first camera is ``world``; lengths are mm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ from tracking.calibration.first_guess import (
 from tracking.calibration.gathering import CalibrationCamera
 from tracking.calibration.lens import camera_of, lens_of, mirrored_lens
 from tracking.cameras import Camera
+from tracking.feed import group_instants
 
 FloatArray = NDArray[np.float64]
 
@@ -48,6 +49,9 @@ CENTRE_SIGMA = 0.05
 
 DISTORTION_SIGMA = (0.5, 0.5, 0.01, 0.01, 0.5)
 """What is expected of the coefficients of ordinary lenses."""
+
+LATE_LIMIT_S, REGROUPINGS = 0.02, 3
+"""Cameras later than this have their pictures put together with those of the others anew."""
 
 OUTLIER_PX, OUTLIER_SIGMAS = 1.0, 6.0
 """Points further off than the larger of both are left out."""
@@ -106,6 +110,8 @@ class CamerasSolution:
         Share of the points that fit so badly (a finger, a reflection) that they were left out.
     backs
         Cameras that see the back of a board printed on both sides.
+    shifts
+        Camera name -> seconds that were added to its times before its views were put together.
     """
 
     board: Board
@@ -118,6 +124,12 @@ class CamerasSolution:
     unplaced: tuple[str, ...] = ()
     left_out: float = 0.0
     backs: frozenset[str] = frozenset()
+    shifts: Mapping[str, float] = field(default_factory=dict)
+
+    def late(self, number: int) -> float:
+        """By how much the pictures of a camera are taken after their times, s."""
+        rest = float(self.solution.unknowns.late[number])
+        return self.shifts.get(self.names[number], 0.0) + rest
 
     def camera(self, number: int) -> Camera:
         """Give a camera as found."""
@@ -227,6 +239,41 @@ def solve_cameras(
     CalibrationError
         If the first camera shows the board nowhere.
     """
+    found = _best(instants, board, cameras, lenses)
+    shifts = dict.fromkeys((camera.name for camera in cameras), 0)
+    for _ in range(REGROUPINGS):
+        late = dict(zip(found.names, found.solution.unknowns.late.tolist(), strict=True))
+        if max(abs(value) for value in late.values()) <= LATE_LIMIT_S:
+            break
+        shifts = {name: shift + round(late.get(name, 0.0) * 1e9) for name, shift in shifts.items()}
+        found = _best(_regrouped(instants, shifts), board, cameras, lenses)
+    return replace(found, shifts={name: shift / 1e9 for name, shift in shifts.items()})
+
+
+def _regrouped(
+    instants: Sequence[Sequence[BoardView]], shifts: Mapping[str, int]
+) -> list[list[BoardView]]:
+    """Put views together by their times (ns) as corrected by `shifts`."""
+    views = [
+        replace(view, time_ns=view.time_ns + shifts[view.camera])
+        for instant in instants
+        for view in instant
+    ]
+    by_camera = [[view for view in views if view.camera == name] for name in shifts]
+    by_camera = [sorted(some, key=lambda view: view.time_ns) for some in by_camera if some]
+    times = [np.array([view.time_ns for view in some], dtype=np.int64) for some in by_camera]
+    return [
+        [by_camera[camera][index] for camera, index in instant.frames]
+        for instant in group_instants(times)
+    ]
+
+
+def _best(
+    instants: Sequence[Sequence[BoardView]],
+    board: Board,
+    cameras: Sequence[CalibrationCamera],
+    lenses: Sequence[ExpectedLens],
+) -> CamerasSolution:
     shown = {view.camera for instant in instants for view in instant if view.mirrored}
     found = _solved(instants, board, cameras, lenses, frozenset())
     if not shown or len(cameras) < 2:

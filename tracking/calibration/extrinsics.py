@@ -133,7 +133,7 @@ class ExtrinsicsCollector:
                 Finding(name="reprojection", value=found.rms_px(number), unit="px"),
                 Finding(
                     name="late",
-                    value=1e3 * float(found.solution.unknowns.late[number]),
+                    value=1e3 * found.late(number),
                     unit="ms",
                     meaning="by how much its pictures are taken after their times, against the "
                     "first camera",
