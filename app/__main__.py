@@ -58,17 +58,29 @@ def window(
     setup: Annotated[
         Path | None, Parameter(name="--setup", help="Setup whose live cameras to use.")
     ] = None,
+    tracker: Annotated[
+        str | None,
+        Parameter(
+            name="--tracker",
+            help="HOST[:PORT] of an OpenIGTLink tracker to use instead of the setup's cameras.",
+        ),
+    ] = None,
+    names: Names = None,
 ) -> int:
     """Open the window: head, feed, simulated stimulator, ready to go.
 
     Without a display the demo runs offscreen instead.
     """
     from app.commands.demo import run_demo
-    from app.commands.window import run_window
+    from app.commands.window import other_tracker, run_window
     from app.widgets.display import has_display
 
     if setup is not None and feed is not None:
         raise Failure("Give --feed or --setup, not both.", status=2)
+    if tracker is not None and setup is None:
+        raise Failure(
+            "--tracker needs --setup DIR, which says where the coil is on its body.", status=2
+        )
     if setup is not None and not has_display():
         raise Failure(
             "No display was found, and live cameras need the window. Try them without one: "
@@ -77,7 +89,8 @@ def window(
     if not has_display():
         print("No display was found: the demo runs offscreen.", file=sys.stderr)  # noqa: T201
         return run_demo(feed=feed, head=head, out=None, as_json=False)
-    return run_window(feed=feed, head=head, sessions=sessions, setup=setup)
+    other = other_tracker(tracker, names) if tracker is not None else None
+    return run_window(feed=feed, head=head, sessions=sessions, setup=setup, other=other)
 
 
 @command_line.command

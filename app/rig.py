@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,10 +45,13 @@ from app.subject.head import Head
 from render.coil_model import CoilModel
 from tracking.bodies import MarkerBody
 from tracking.cameras import Camera
+from tracking.dense_stage import Dense
 from tracking.feed_description import BodyModel, FeedDescription, TargetModel, TransformModel
 from tracking.feed_recorder import feed_of
 from tracking.frames import FrameSource, FrameSourceError
+from tracking.igtl.opening import igtl_pipeline
 from tracking.pipeline import PipelineCounters, TrackingPipeline
+from tracking.pose_source import PosePipeline
 from tracking.tracker import Tracker
 from tracking.turns import Turns
 
@@ -56,6 +59,22 @@ NOT_REGISTERED = "NOT REGISTERED: the nominal place of the head's markers"
 """How a registration that is none is recorded."""
 REFUSAL_SHOWN_NS = 6_000_000_000
 """How long the refusal of a wish stays on screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherTracker:
+    """Another tracker that sends poses by OpenIGTLink.
+
+    Attributes
+    ----------
+    address
+        Of its server: ``HOST`` or ``HOST:PORT``.
+    names
+        Name of the transform -> name of our body.
+    """
+
+    address: str
+    names: Mapping[str, str]
 
 
 class RigError(Exception):
@@ -89,7 +108,9 @@ class Equipment:
     origin
         Where registration and calibration come from, for the record.
     room
-        The room whose live cameras these are; None for a recording.
+        The room whose live cameras these are; None for a recording or another tracker.
+    other_tracker
+        Where poses come from instead of cameras; then `cameras`, `bodies` and `sources` are empty.
     """
 
     head: Head
@@ -105,6 +126,14 @@ class Equipment:
     registered: bool = True
     origin: str = "from the feed"
     room: Room | None = None
+    other_tracker: OtherTracker | None = None
+
+    @property
+    def body_names(self) -> tuple[str, ...]:
+        """Names of the bodies that are tracked, each once."""
+        if self.other_tracker is not None:
+            return tuple(dict.fromkeys(self.other_tracker.names.values()))
+        return tuple(body.name for body in self.bodies)
 
 
 class Rig:
@@ -132,9 +161,8 @@ class Rig:
         *,
         stimulator_arguments: Sequence[str] = (),
     ) -> None:
-        names = {body.name for body in equipment.bodies}
         for needed in (HEAD, COIL_BODY):
-            if needed not in names:
+            if needed not in equipment.body_names:
                 raise RigError(
                     f"There is no marker body '{needed}', so the coil cannot be navigated. "
                     "Add it to the feed's or the site's bodies."
@@ -165,14 +193,7 @@ class Rig:
             tolerance=Tolerance(),
         )
         self.navigator = Navigator(setup, surfaces, self._on_navigation)
-        self._pipeline = TrackingPipeline(
-            self.cameras.sources,
-            Tracker(equipment.cameras, equipment.bodies),
-            self.navigator.on_tracked,
-            on_error=self._on_source_failed,
-            lossless=equipment.lossless,
-            turns=self.turns,
-        )
+        self._pipeline = self._make_pipeline()
         self._pulse_poses = PulsePoses(
             self._pipeline.histories[HEAD],
             self._pipeline.histories[COIL_BODY],
@@ -195,7 +216,7 @@ class Rig:
     @property
     def bodies(self) -> tuple[str, ...]:
         """Names of the tracked bodies."""
-        return tuple(body.name for body in self.equipment.bodies)
+        return self.equipment.body_names
 
     @property
     def body_of_tag(self) -> dict[int, str]:
@@ -282,11 +303,34 @@ class Rig:
 
     def fault(self, now_ns: int) -> str:
         """Say what is wrong: the newest lasting fault, cameras that are gone, or a refusal."""
-        lasting = self._faults[-1] if self._faults else self.cameras.fault()
+        lasting = self._faults[-1] if self._faults else self._tracking_fault()
         if lasting:
             return lasting
         sentence, time_ns = self._refusal
         return sentence if now_ns - time_ns < REFUSAL_SHOWN_NS else ""
+
+    def _tracking_fault(self) -> str:
+        other = self._pipeline.fault if isinstance(self._pipeline, PosePipeline) else None
+        return other or self.cameras.fault()
+
+    def _make_pipeline(self) -> TrackingPipeline | PosePipeline:
+        equipment = self.equipment
+        if equipment.other_tracker is not None:
+            return igtl_pipeline(
+                equipment.other_tracker.address,
+                self.navigator.on_tracked,
+                on_error=self._on_source_failed,
+                names=equipment.other_tracker.names,
+                turns=self.turns,
+            )
+        return TrackingPipeline(
+            self.cameras.sources,
+            Tracker(equipment.cameras, equipment.bodies, dense=Dense.SPARE_TIME),
+            self.navigator.on_tracked,
+            on_error=self._on_source_failed,
+            lossless=equipment.lossless,
+            turns=self.turns,
+        )
 
     def _describe_feed(self, name: str) -> FeedDescription:
         equipment, target = self.equipment, self.navigator.setup.target
