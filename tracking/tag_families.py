@@ -57,6 +57,8 @@ class TagFamily:
     rows: NDArray[np.float32]
 
 
+# Asked for with every frame.
+@functools.cache
 def family_name(spelling: str) -> str:
     """Name in :data:`DICTIONARIES` of a family in any usual `spelling`.
 

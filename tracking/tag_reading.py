@@ -7,13 +7,14 @@ out: its sides are not where they should be, or its modules do not show its code
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracking.cameras import Camera
-from tracking.corners import refine_quads, sampled, shifted_sides
+from tracking.corners import refine_quads, sampled
 from tracking.detection import TagObservation
 from tracking.tag_families import TagFamily, tag_family
 
@@ -22,15 +23,6 @@ GreyImage = NDArray[np.uint8]
 
 REACH_PX = 5
 """How far inwards and outwards a side is looked for. Expected tags may be 3 px off."""
-
-LARGEST_MOVE_PX = 5.0
-
-FARTHEST_PX = 1e5
-"""Tags expected farther off are in no image. What is not a number is left out with them."""
-
-PROFILES = 6
-SIDE_SHARE = (0.2, 0.8)
-"""Profiles a side for this search, and the part of it that they cover."""
 
 LEAST_CORRELATION = 0.75
 """Between the grey levels of the modules and the code, below which it is not that tag.
@@ -68,28 +60,19 @@ def read_tags(
         If the family is unknown.
     """
     printed = tag_family(family)
-    known = [
-        one
-        for one in expected
-        if 0 <= one.tag < len(printed.codes) and (np.abs(one.corners) < FARTHEST_PX).all()
-    ]
+    known = [one for one in expected if 0 <= one.tag < len(printed.codes)]
     if not known:
         return []
     given = np.array([one.corners for one in known], dtype=np.float64)
     tags = np.array([one.tag for one in known])
-    near = shifted_sides(image, given, REACH_PX, PROFILES, SIDE_SHARE, inverted=inverted)
-    refined = refine_quads(image, near, tags, printed, camera, inverted=inverted)
-    confirmed = refined.good & (np.abs(refined.corners - given) <= LARGEST_MOVE_PX).all(axis=(1, 2))
-    if not confirmed.any():
-        return []
-    confirmed[confirmed] = _show_codes(
-        image, refined.corners[confirmed], tags[confirmed], printed, inverted=inverted
+    refined, good = refine_quads(
+        image, given, tags, printed, camera, inverted=inverted, reach=REACH_PX
     )
-    return [
-        TagObservation(one.tag, quad)
-        for one, quad, right in zip(known, refined.corners, confirmed.tolist(), strict=True)
-        if right
-    ]
+    (sound,) = good.nonzero()
+    if not sound.size:
+        return []
+    right = _show_codes(image, refined[sound], tags[sound], printed, inverted=inverted)
+    return [TagObservation(known[k].tag, refined[k]) for k in sound[right].tolist()]
 
 
 def confirmed_tags(
@@ -122,33 +105,37 @@ def _show_codes(
     inverted: bool = False,
 ) -> NDArray[np.bool_]:
     """Which of N tags (N,) show their codes between their exact `corners` (N, 4, 2)."""
-    places = _module_centres(corners, family.modules)
-    levels = sampled(image, places)
+    levels = sampled(image, _module_centres(corners, family.modules)).astype(np.float64)
     codes = family.codes[tags].reshape(len(tags), -1)
     if inverted:
-        levels = -levels
-    deviation = levels - levels.mean(axis=1, keepdims=True)
-    pattern = codes - codes.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(deviation, axis=1) * np.linalg.norm(pattern, axis=1)
-    correlation = (deviation * pattern).sum(axis=1) / np.maximum(norm, 1e-9)
+        codes = ~codes
+    number, white = codes.shape[1], codes.sum(axis=1)
+    black = number - white
+    total, power = levels.sum(axis=1), np.square(levels).sum(axis=1)
+    lit = (levels * codes).sum(axis=1)
+    variances = (number * power - total * total) * (white * black)
+    correlation = (number * lit - white * total) / np.sqrt(np.maximum(variances, 1e-9))
     # Halfway between the mean levels of what should be white and what should be black.
-    whites = np.maximum(codes.sum(axis=1), 1)
-    blacks = np.maximum((~codes).sum(axis=1), 1)
-    halfway = ((levels * codes).sum(axis=1) / whites + (levels * ~codes).sum(axis=1) / blacks) / 2
-    wrong = ((levels > halfway[:, None]) != codes).mean(axis=1)
-    return np.asarray((correlation >= LEAST_CORRELATION) & (wrong <= MOST_WRONG_SHARE))
+    halfway = (lit / np.maximum(white, 1) + (total - lit) / np.maximum(black, 1)) / 2
+    wrong = ((levels > halfway[:, None]) != codes).sum(axis=1)
+    right = (correlation >= LEAST_CORRELATION) & (wrong <= MOST_WRONG_SHARE * number)
+    return np.asarray(right)
 
 
-def _module_centres(corners: FloatArray, modules: int) -> FloatArray:
-    """Pixels (N, (modules - 2)^2, 2) of the centres of the modules inside the border."""
-    inner = (np.arange(1, modules - 1) + 0.5) / modules
-    v, u = (axis.ravel() for axis in np.meshgrid(inner, inner, indexing="ij"))
+def _module_centres(corners: FloatArray, modules: int) -> NDArray[np.complex64]:
+    """Pixels (N, (modules - 2)^2) of the centres of the modules inside the border."""
+    u, v = _grid(modules)
     # Homography of the unit square, Heckbert 1989, section 2.2.3.
-    p0, p1, p2, p3 = (corners[:, k, None] for k in range(4))
-    d1, d2, d3 = p1 - p2, p3 - p2, p0 - p1 + p2 - p3
-    across = d1[..., 0] * d2[..., 1] - d1[..., 1] * d2[..., 0]
-    g = (d3[..., 0] * d2[..., 1] - d3[..., 1] * d2[..., 0]) / across
-    h = (d1[..., 0] * d3[..., 1] - d1[..., 1] * d3[..., 0]) / across
-    along_u, along_v = (p1 - p0 + g[..., None] * p1), (p3 - p0 + h[..., None] * p3)
-    top = along_u * u[None, :, None] + along_v * v[None, :, None] + p0
-    return np.asarray(top / (g * u + h * v + 1)[..., None])
+    p0, p1, p2, p3 = corners.view(np.complex128).reshape(-1, 4).T[..., None]
+    d1, d2, d3 = (p1 - p2).conjugate(), p3 - p2, p0 - p1 + p2 - p3
+    across = (d1 * d2).imag
+    g, h = (d3.conjugate() * d2).imag / across, (d1 * d3).imag / across
+    pixels = (p0 + u * (p1 - p0 + g * p1) + v * (p3 - p0 + h * p3)) / (g * u + h * v + 1)
+    return np.asarray(pixels, dtype=np.complex64)
+
+
+@functools.cache
+def _grid(modules: int) -> tuple[FloatArray, FloatArray]:
+    """Places of the modules inside the border across and down a tag, in its sides."""
+    inner = (np.arange(1, modules - 1) + 0.5) / modules
+    return np.tile(inner, modules - 2), inner.repeat(modules - 2)

@@ -34,7 +34,7 @@ NEXT, OPPOSITE, BEFORE = [1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2]
 PROFILES = 16
 """Rows of pixels across each side."""
 
-REACH = 3
+REACH = 2
 """Pixels of each such row on either side of the edge."""
 
 END_PX = 2.5
@@ -47,13 +47,13 @@ BORDER_SHARE = 0.5
 """Part of the black border's width that is used: behind it the model of the modules is coarse."""
 
 ITERATIONS = 3
-ENOUGH_PX = 0.05
+ENOUGH_PX = 0.3
 """Moves of a side smaller than this end the iteration: the next ones are smaller by far."""
 
 FIRST_BLUR_PX, LEAST_BLUR_PX, LARGEST_BLUR_PX = 0.8, 0.5, 2.5
 """Standard deviation of the blur, the pixel's own width included."""
 
-LARGEST_STEP = np.array([1.0, 2.0, 0.4])
+LARGEST_STEP: SmallFloats = np.array([1.0, 2.0, 0.4], np.float32)
 """Of shift, turn and blur in one iteration, pixels."""
 
 LARGEST_LEVEL = 1000.0
@@ -95,7 +95,7 @@ class SideFit:
 
 
 def fit_sides(
-    image: GreyImage, corners: Points, sags: FloatArray, rows: SmallFloats, *, inverted: bool
+    image: GreyImage, corners: Points, sags: FloatArray, sums: SmallFloats, *, inverted: bool
 ) -> SideFit:
     """Fit the sides of tags known to about half a pixel.
 
@@ -107,22 +107,23 @@ def fit_sides(
         (N, 4).
     sags
         (N, 4) how far the middle of a side lies outside of its chord, for the lens bends it.
-    rows
-        (N, 4, modules) 1 where the module behind the border of a side is white, along the side.
+    sums
+        (N, 4, modules + 1) how many of the modules behind the border of a side are white, from
+        its first corner up to each module.
     inverted
         Whether the border is white and the surroundings are black.
     """
-    chords = corners[:, NEXT] - corners
+    chords = corners.take(NEXT, axis=1) - corners
     # Clockwise in an image with y down: this normal points out of the tag.
     outwards = -1j * chords / np.maximum(np.abs(chords), 1e-6)
-    sides = _survey(image, corners, chords, outwards, sags, rows, inverted=inverted)
+    sides = _survey(image, corners, chords, outwards, sags, sums, inverted=inverted)
     fit, used = _fitted(sides)
-    shift, turn = fit[:, 2].reshape(corners.shape), fit[:, 3].reshape(corners.shape)
+    _, contrast, shift, turn, blur = fit.T.astype(np.float64).reshape(5, *corners.shape)
     return SideFit(
         origins=corners + (shift - turn / 2) * outwards,
         directions=chords + turn * outwards,
-        contrast=fit[:, 1].reshape(corners.shape).astype(np.float64),
-        blur=fit[:, 4].reshape(corners.shape).astype(np.float64),
+        contrast=contrast,
+        blur=blur,
         used=used.reshape(corners.shape),
     )
 
@@ -161,96 +162,92 @@ def _survey(
     chords: Points,
     outwards: Points,
     sags: FloatArray,
-    rows: SmallFloats,
+    sums: SmallFloats,
     *,
     inverted: bool,
 ) -> _Sides:
     """Choose the pixels of all sides and look them up."""
-    start, run, normal = (points.reshape(-1, 1) for points in (corners, chords, outwards))
-    lengths = np.maximum(np.abs(run), 1e-6)
-    ends = np.minimum(END_PX / lengths, 0.25)
-    steep = np.abs(run.imag) > np.abs(run.real)
-    # From here on along and across are x and y for flat sides, y and x for steep ones: mirrored
-    # at the diagonal. Nothing is longer than the chord, so it is not zero there.
-    start, run, normal = (
-        np.where(steep, 1j * points.conjugate(), points) for points in (start, run, normal)
-    )
-    length = np.where(run.real == 0, 1e-6, run.real)
-    along = np.rint(start.real + (ends + (1 - 2 * ends) * PLACES) * length)
-    places = (along - start.real) / length
-    lean = normal.imag
-    bend = 4 * sags.reshape(-1, 1) / np.where(lean == 0, 1, lean)
-    line = start.imag + places * (run.imag + bend * (1 - places))
+    length = np.maximum(np.abs(chords), 1e-6).reshape(-1, 1)
+    ends = np.minimum(END_PX / length, 0.25)
+    # From here on along and across are x and y for flat sides, y and x for steep ones.
+    ends_xy = np.array([corners, chords]).view(np.float64).reshape(2, -1, 2)
+    steep = np.abs(ends_xy[1, :, 1]) > np.abs(ends_xy[1, :, 0])
+    ends_xy = np.where(steep[:, None], ends_xy[..., ::-1], ends_xy)
+    (along0, across0), (run, drift) = ends_xy.transpose(0, 2, 1)[..., None]
+    run = run + 1e-9
+    along = np.rint(along0 + (ends + (1 - 2 * ends) * PLACES) * run)
+    places = (along - along0) / run
+    lean = np.where(steep[:, None], run, -run) / length
+    line = across0 + places * (drift + 4 * sags.reshape(-1, 1) / lean * (1 - places))
     nearest = np.rint(line)
-    levels, inside = _levels(image, along, nearest, steep)
-    distance = (nearest - line)[..., None] * lean[..., None] + lean[..., None] * ACROSS
+    levels, inside = _levels(image, corners, along, nearest, steep[:, None])
+    lean = lean.astype(np.float32)[..., None]
     return _Sides(
         levels=255 - levels if inverted else levels,
         inside=inside,
-        distance=distance.astype(np.float32),
+        distance=((nearest - line).astype(np.float32)[..., None] + ACROSS) * lean,
         share=(places - 0.5).astype(np.float32)[..., None],
-        depth=_depth(corners, outwards, places, rows.shape[-1])[..., None],
-        behind=_behind(rows, places, lengths)[..., None],
+        depth=_depth(chords, outwards, places, sums.shape[-1] - 1)[..., None],
+        behind=_behind(sums, places, length)[..., None],
     )
 
 
 PLACES = np.linspace(0, 1, PROFILES)
-ACROSS = np.arange(-REACH, REACH + 1)
+ACROSS: SmallFloats = np.arange(-REACH, REACH + 1, dtype=np.float32)
+STEPS = np.arange(-REACH, REACH + 1)
 
 
 def _levels(
-    image: GreyImage, along: FloatArray, nearest: FloatArray, steep: NDArray[np.bool_]
+    image: GreyImage,
+    corners: Points,
+    along: FloatArray,
+    nearest: FloatArray,
+    steep: NDArray[np.bool_],
 ) -> tuple[SmallFloats, NDArray[np.bool_] | None]:
     """Grey levels (S, P, J) of the pixels, and which lie in the image, None for all."""
     height, width = image.shape
-    # Far outside is outside; beyond int64 would be anywhere.
-    x = np.clip(np.where(steep, nearest, along), -1e6, 1e6).astype(np.int64)
-    y = np.clip(np.where(steep, along, nearest), -1e6, 1e6).astype(np.int64)
-    margin = REACH
-    across = ACROSS * np.where(steep, 1, width)[..., None]
+    row, column = np.where(steep, along, nearest), np.where(steep, nearest, along)
     if (
-        x.min() >= margin
-        and y.min() >= margin
-        and x.max() < width - margin
-        and y.max() < height - margin
+        row.min() >= REACH
+        and column.min() >= REACH
+        and row.max() < height - REACH
+        and column.max() < width - REACH
     ):
-        places = (y * width + x)[..., None] + across
-        return np.take(image, places).astype(np.float32), None
-    flat = ~steep[..., None]
-    columns = x[..., None] + ACROSS * ~flat
-    lines = y[..., None] + ACROSS * flat
-    inside = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
-    levels = image[np.where(inside, lines, 0), np.where(inside, columns, 0)]
+        middle = (row * width + column).astype(np.intp)
+        places = middle[..., None] + STEPS * np.where(steep, 1, width)[..., None]
+        return image.take(places).astype(np.float32), None
+    rows = row.astype(np.intp)[..., None] + STEPS * ~steep[..., None]
+    columns = column.astype(np.intp)[..., None] + STEPS * steep[..., None]
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    levels = image[np.where(inside, rows, 0), np.where(inside, columns, 0)]
     return levels.astype(np.float32), inside
 
 
-def _depth(corners: Points, outwards: Points, places: FloatArray, modules: int) -> SmallFloats:
+def _depth(chords: Points, outwards: Points, places: FloatArray, modules: int) -> SmallFloats:
     """Width of a module across the side at `places` (S, P) along it."""
-    first = ((corners - corners[:, BEFORE]).conjugate() * outwards).real.reshape(-1, 1)
-    last = ((corners[:, NEXT] - corners[:, OPPOSITE]).conjugate() * outwards).real.reshape(-1, 1)
-    depth = (first + places * (last - first)) / modules
+    first = (chords.take(BEFORE, axis=1).conjugate() * outwards).real.reshape(-1, 1)
+    last = (chords.take(NEXT, axis=1).conjugate() * outwards).real.reshape(-1, 1)
+    depth = (first - places * (last + first)) / modules
     return np.asarray(np.maximum(depth, 0.1), dtype=np.float32)
 
 
-def _behind(rows: SmallFloats, places: FloatArray, lengths: FloatArray) -> SmallFloats:
+def _behind(sums: SmallFloats, places: FloatArray, length: FloatArray) -> SmallFloats:
     """Whiteness of the modules behind the border at `places`, blurred along the side.
 
     The blur is a box as wide as a module in small tags: good enough for what is only the
-    neighbour of what is measured. Its mean is a difference of the sum of all modules up to there.
+    neighbour of what is measured. Its mean is a difference of the `sums` up to there.
     """
-    modules = rows.shape[-1]
-    number = len(places)
-    white = rows.reshape(number, modules)
-    sums = np.zeros((number, modules + 1))
-    np.cumsum(white, axis=-1, out=sums[:, 1:])
-    half = np.clip(1.5 * FIRST_BLUR_PX * modules / lengths, 0.05, 1.5)
-    # Both ends of the box at once: the lower ones first, then the upper ones.
-    ends = np.concatenate([places * modules - half, places * modules + half], axis=1)
+    modules = sums.shape[-1] - 1
+    half = np.minimum(np.maximum(1.5 * FIRST_BLUR_PX * modules / length, 0.05), 1.5)
+    middles = places * modules
+    ends = np.array([middles - half, middles + half])
     ends = np.minimum(np.maximum(ends, 0), modules - 1e-6)
-    whole = ends.astype(np.int64)
-    side = np.arange(number)[:, None]
-    total = sums[side, whole] + white[side, whole] * (ends - whole)
-    return np.asarray((total[:, PROFILES:] - total[:, :PROFILES]) / (2 * half), dtype=np.float32)
+    whole = ends.astype(np.intp)
+    ends -= whole
+    whole += np.arange(0, sums.size, modules + 1)[:, None]
+    total = sums.take(whole)
+    total += (sums.take(whole + 1) - total) * ends
+    return np.asarray((total[1] - total[0]) / (2 * half), dtype=np.float32)
 
 
 def _fitted(sides: _Sides) -> tuple[SmallFloats, FloatArray]:
@@ -258,23 +255,27 @@ def _fitted(sides: _Sides) -> tuple[SmallFloats, FloatArray]:
     number = len(sides.levels)
     fit = np.zeros((number, 5), np.float32)
     fit[:, 4] = FIRST_BLUR_PX
-    basis = np.ones((number, 5, PROFILES, ACROSS.size), np.float32)
-    weight = np.ones_like(sides.levels)
-    for step in range(ITERATIONS):
-        distance = sides.distance - (fit[:, 2, None, None] + fit[:, 3, None, None] * sides.share)
-        _model(distance, sides, fit[:, 4, None, None], basis)
-        weight = _window(distance, sides, fit[:, 4, None, None])
-        if step:
-            expected = fit[:, 0, None, None] + fit[:, 1, None, None] * basis[:, 1]
-            weight *= _agreeing(sides.levels - expected, weight)
-            typical = _typical(fit, weight)
-            solved = _solve(basis, weight, sides.levels, typical, COMMON)
-        else:
-            solved = _solve(basis, weight, sides.levels, fit, FREE)
-        fit, largest = _improved(fit, solved)
-        if step and largest < ENOUGH_PX:
+    # The grey levels are the sixth function: one product of matrices then does for all.
+    basis = np.ones((6, *sides.levels.shape), np.float32)
+    basis[5] = sides.levels
+    agreeing = np.ones((number, PROFILES, 1), np.bool_)
+    for _ in range(ITERATIONS):
+        shift, turn, blur = fit.T[2:, :, None, None]
+        distance = sides.distance - (shift + turn * sides.share)
+        _model(distance, sides, blur, basis)
+        weight = _window(distance, sides, blur)
+        system = _normal(basis, weight)
+        alone = _solve(system, fit, FREE)
+        agreeing = _agreeing(basis, alone, weight)
+        if not agreeing.all():
+            weight *= agreeing
+            system = _normal(basis, weight)
+            alone = _solve(system, fit, FREE)
+        typical = _typical(fit, alone, system[:, 0, 0])
+        fit, largest = _improved(fit, _solve(system, typical, COMMON))
+        if largest < ENOUGH_PX:
             break
-    return fit, np.asarray(weight.any(axis=2).mean(axis=1))
+    return fit, agreeing.sum(axis=(1, 2)) / PROFILES
 
 
 def _model(distance: SmallFloats, sides: _Sides, blur: SmallFloats, basis: SmallFloats) -> None:
@@ -289,80 +290,90 @@ def _model(distance: SmallFloats, sides: _Sides, blur: SmallFloats, basis: Small
     square = z * z
     # Sum of the normal distribution to 0.0003, exactly odd and so unbiased, several times quicker
     # than the exact one: E. Page, Applied Statistics 26 (1977) 75.
-    shade = np.tanh(z * (square * np.float32(0.035677408) + np.float32(0.7978845608)))
+    shade = square * np.float32(0.035677408)
+    shade += np.float32(0.7978845608)
+    shade *= z
+    np.tanh(shade, out=shade)
     shade += 1
-    density = np.exp(square * np.float32(-0.5))
+    square *= np.float32(-0.5)
+    density = np.exp(square, out=square)
     density *= inverse * np.float32(0.39894228)
     shade *= np.float32(0.5)
     shade[1] *= sides.behind
     density[1] *= sides.behind
-    np.add(shade[0], shade[1], out=basis[:, 1])
-    np.subtract(density[1], density[0], out=basis[:, 2])
-    np.multiply(basis[:, 2], sides.share, out=basis[:, 3])
+    np.add(shade[0], shade[1], out=basis[1])
+    np.subtract(density[1], density[0], out=basis[2])
+    np.multiply(basis[2], sides.share, out=basis[3])
     density *= z
-    np.add(density[0], density[1], out=basis[:, 4])
-    np.negative(basis[:, 4], out=basis[:, 4])
+    np.add(density[0], density[1], out=basis[4])
+    np.negative(basis[4], out=basis[4])
 
 
 def _window(distance: SmallFloats, sides: _Sides, blur: SmallFloats) -> SmallFloats:
     """Weight of pixels by their distance: what lies near the unknown takes no part."""
-    inner = 2 * BORDER_SHARE * sides.depth + np.float32(0.5)
-    limit = np.maximum(QUIET_MODULES * sides.depth - 2 * blur, np.float32(0.9))
-    outer = 2 * limit + np.float32(0.5)
-    twice = distance + distance
-    weight = np.minimum(twice + inner, outer - twice)
+    inner = BORDER_SHARE * sides.depth
+    outer = np.maximum(QUIET_MODULES * sides.depth - 2 * blur, np.float32(0.9))
+    weight: SmallFloats = distance - (outer - inner) / 2
+    np.abs(weight, out=weight)
+    weight *= -2
+    weight += outer + inner + np.float32(0.5)
     np.maximum(weight, 0, out=weight)
     np.minimum(weight, 1, out=weight)
     if sides.inside is not None:
         weight *= sides.inside
-    return np.asarray(weight)
+    return weight
 
 
-def _agreeing(residual: SmallFloats, weight: SmallFloats) -> NDArray[np.bool_]:
+def _normal(basis: SmallFloats, weight: SmallFloats) -> SmallFloats:
+    """Sum up the normal equations (S, 5, 6) of the functions of `basis`, the last one right."""
+    sides = len(weight)
+    weighted = (basis[:5] * weight).reshape(5, sides, -1)
+    functions = basis.reshape(6, sides, -1)
+    return np.asarray(weighted.transpose(1, 0, 2) @ functions.transpose(1, 2, 0))
+
+
+def _solve(system: SmallFloats, typical: SmallFloats, trust: SmallFloats) -> SmallFloats:
+    """Least squares (S, 5) of normal equations (S, 5, 6), drawn to `typical`."""
+    right = system[:, :, 5] + typical @ trust
+    return np.asarray(np.linalg.solve(system[:, :, :5] + trust, right[..., None]))[..., 0]
+
+
+ONES: SmallFloats = np.ones(STEPS.size, np.float32)
+
+
+def _agreeing(basis: SmallFloats, solved: SmallFloats, weight: SmallFloats) -> NDArray[np.bool_]:
     """Profiles (S, P, 1) that fit: something lies on those that are three times worse than most."""
-    total = weight.sum(axis=2)
+    functions = basis[:5].reshape(5, len(weight), -1).transpose(1, 0, 2)
+    residual = basis[5] - (solved[:, None] @ functions).reshape(weight.shape)
     residual *= residual
     residual *= weight
-    error = residual.sum(axis=2) / (total + np.float32(1e-3))
+    total = weight @ ONES
+    error = residual @ ONES / (total + np.float32(1e-3))
     typical = np.partition(error, PROFILES // 2, axis=1)[:, PROFILES // 2, None]
     return np.asarray((error <= 9 * typical + 4) & (total > 0))[..., None]
 
 
-def _typical(fit: SmallFloats, weight: SmallFloats) -> SmallFloats:
-    """Dark, contrast and blur of the tag of each side (S, 5), sides of which much is used first.
+def _typical(fit: SmallFloats, alone: SmallFloats, seen: SmallFloats) -> SmallFloats:
+    """Dark, contrast and blur of the tag of each side (S, 5), sides of which much is seen first.
 
     Shift, turn and blur as the changes times contrast that lead there, for these are solved for.
+    `alone` is what each side comes to by itself.
     """
-    share = np.square(weight.sum(axis=(1, 2))).reshape(-1, 4, 1) + np.float32(1e-6)
-    mean = (share * fit.reshape(-1, 4, 5)).sum(axis=1) / share.sum(axis=1)
-    typical = np.repeat(mean, 4, axis=0)
+    share = (seen * seen).reshape(-1, 1, 4) + np.float32(1e-6)
+    whole = alone.copy()
+    whole[:, 4] += fit[:, 4] * alone[:, 1]
+    mean = share @ whole.reshape(-1, 4, 5) / (share @ ONES[:4, None])
+    typical = mean.repeat(4, axis=1).reshape(-1, 5)
     typical[:, 2:4] = 0
-    typical[:, 4] -= fit[:, 4]
-    typical[:, 4] *= fit[:, 1]
+    typical[:, 4] -= fit[:, 4] * typical[:, 1]
     return typical
 
 
-def _solve(
-    basis: SmallFloats,
-    weight: SmallFloats,
-    levels: SmallFloats,
-    typical: SmallFloats,
-    trust: SmallFloats,
-) -> FloatArray:
-    """Weighted least squares (S, 5) of `levels` in the functions of `basis`, drawn to `typical`."""
-    functions = basis.reshape(len(basis), 5, -1)
-    weighted = functions * weight.reshape(len(basis), 1, -1)
-    normal = weighted @ functions.transpose(0, 2, 1) + trust
-    right = weighted @ levels.reshape(len(basis), -1, 1) + (typical @ trust)[..., None]
-    return np.asarray(np.linalg.solve(normal.astype(np.float64), right.astype(np.float64)))[..., 0]
-
-
-def _improved(fit: SmallFloats, solved: FloatArray) -> tuple[SmallFloats, float]:
+def _improved(fit: SmallFloats, solved: SmallFloats) -> tuple[SmallFloats, float]:
     """Take the step that `solved` proposes, within reason; the largest move of a side, pixels."""
-    contrast = np.where(np.abs(solved[:, 1:2]) > 1, solved[:, 1:2], 1)
-    moves = np.minimum(np.maximum(solved[:, 2:] / contrast, -LARGEST_STEP), LARGEST_STEP)
-    better = np.empty_like(fit)
-    better[:, :2] = np.minimum(np.maximum(solved[:, :2], -LARGEST_LEVEL), LARGEST_LEVEL)
-    np.add(fit[:, 2:], moves, out=better[:, 2:], casting="same_kind")
+    better = np.minimum(np.maximum(solved, -LARGEST_LEVEL), LARGEST_LEVEL)
+    better[:, 2:] /= np.maximum(better[:, 1:2], 1)
+    moves = np.minimum(np.maximum(better[:, 2:], -LARGEST_STEP), LARGEST_STEP)
+    better[:, 2:] = fit[:, 2:] + moves
     better[:, 4] = np.minimum(np.maximum(better[:, 4], LEAST_BLUR_PX), LARGEST_BLUR_PX)
-    return better, float(np.abs(moves[:, :2]).max())
+    return np.asarray(better, np.float32), float(np.abs(moves[:, :2]).max())
