@@ -212,11 +212,12 @@ def _modules_per_pixel(
 ) -> FloatArray:
     """(N, 2, 2) how (u, v) change by a pixel along x and y at the centre of each tag."""
     steps = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]]) + modules / 2
-    places = np.column_stack([steps, np.ones(3)])
+    points = np.column_stack([steps, np.ones(3)]) @ in_camera
     answer = np.empty((len(cameras), 2, 2))
-    for index, camera in enumerate(cameras):
-        pixels = views[camera].camera.project(places @ in_camera[index])
-        answer[index] = np.linalg.inv((pixels[1:] - pixels[0]).T / 0.5)
+    for camera, view in enumerate(views):
+        own = cameras == camera
+        pixels = view.camera.project(points[own].reshape(-1, 3)).reshape(-1, 3, 2)
+        answer[own] = np.linalg.inv((pixels[:, 1:] - pixels[:, :1]).transpose(0, 2, 1) / 0.5)
     return answer
 
 
@@ -239,9 +240,9 @@ def _pixels(
         return None
     stride = 1 + (right - left) * (bottom - top) // (12 * most)
     rows, columns = slice(top, bottom + 1), slice(left, right + 1, stride)
-    x, y = view.rays[:, rows, columns].reshape(2, -1)
-    inverse = np.linalg.inv(in_camera).astype(np.float32)
-    u, v, depth = (x * a + y * b + c for a, b, c in inverse.T)
+    rays = view.rays[:, rows, columns].reshape(2, -1)
+    to_places = np.linalg.inv(in_camera).T.astype(np.float32)
+    u, v, depth = to_places[:, :2] @ rays + to_places[:, 2:]
     u /= depth
     v /= depth
     middle, half = np.float32(modules / 2), np.float32(modules / 2 + reach)
@@ -253,7 +254,7 @@ def _pixels(
     inside = inside[(from_edge[0] <= near[0]) | (from_edge[1] <= near[1])]
     inside = inside[:: 1 + len(inside) // most]
     grey = view.image[rows, columns].reshape(-1)[inside].astype(np.float32)
-    return np.array([x[inside], y[inside]]), grey
+    return rays[:, inside], grey
 
 
 def _filled_up(
