@@ -362,8 +362,8 @@ def _typical(fit: SmallFloats, alone: SmallFloats, seen: SmallFloats) -> SmallFl
     share = (seen * seen).reshape(-1, 1, 4) + np.float32(1e-6)
     whole = alone.copy()
     whole[:, 4] += fit[:, 4] * alone[:, 1]
-    mean = share @ whole.reshape(-1, 4, 5) / (share @ ONES[:4, None])
-    typical = mean.repeat(4, axis=1).reshape(-1, 5)
+    mean = share @ whole.reshape(-1, 4, 5) / share.sum(axis=2, keepdims=True)
+    typical: SmallFloats = mean.repeat(4, axis=1).reshape(-1, 5).astype(np.float32, copy=False)
     typical[:, 2:4] = 0
     typical[:, 4] -= fit[:, 4] * typical[:, 1]
     return typical
@@ -376,4 +376,4 @@ def _improved(fit: SmallFloats, solved: SmallFloats) -> tuple[SmallFloats, float
     moves = np.minimum(np.maximum(better[:, 2:], -LARGEST_STEP), LARGEST_STEP)
     better[:, 2:] = fit[:, 2:] + moves
     better[:, 4] = np.minimum(np.maximum(better[:, 4], LEAST_BLUR_PX), LARGEST_BLUR_PX)
-    return np.asarray(better, np.float32), float(np.abs(moves[:, :2]).max())
+    return better, float(np.abs(moves[:, :2]).max())
