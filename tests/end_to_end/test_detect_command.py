@@ -1,4 +1,7 @@
-"""``coilpilot detect`` on image files, as a person runs it and as a program reads it."""
+"""``coilpilot detect`` on image files, as a person runs it and as a program reads it.
+
+One test starts the program; the others call its entrance, for a start takes seconds.
+"""
 
 import json
 
@@ -6,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.end_to_end.commands import coilpilot
+from app.__main__ import main
+from tests.end_to_end.commands import Ran, coilpilot
 from tests.tracking import rendering, single_tags
 from tracking.bodies import bent_plate
 
@@ -18,6 +22,19 @@ POSE = rendering.pose([90, 60, 600], [8, 20, 4])
 @pytest.fixture(scope="module")
 def image():
     return rendering.render(VIEW, [(HEAD, POSE)], 1)
+
+
+@pytest.fixture
+def entrance(capsys, monkeypatch):
+    """Run the command inside this process."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words):
+        status = main([str(word) for word in words])
+        told = capsys.readouterr()
+        return Ran(status, told.out, told.err)
+
+    return run
 
 
 def _errors(found):
@@ -43,7 +60,7 @@ def test_images_of_every_depth_are_read_and_corners_are_sub_pixel(image, tmp_pat
         assert np.sqrt(np.square(_errors(one)).mean()) < 0.06
 
 
-def test_the_lens_is_taken_from_a_calibration_and_must_fit(image, tmp_path):
+def test_the_lens_is_taken_from_a_calibration_and_must_fit(image, tmp_path, entrance):
     path, intrinsics = tmp_path / "image.png", tmp_path / "lens.json"
     cv2.imwrite(str(path), image)
     value = {
@@ -54,47 +71,47 @@ def test_the_lens_is_taken_from_a_calibration_and_must_fit(image, tmp_path):
         "distortion_sigma": [0.0] * 5,
     }
     intrinsics.write_text(json.dumps(value))
-    ran = coilpilot("detect", path, "--calibration", intrinsics, "--json")
+    ran = entrance("detect", path, "--calibration", intrinsics, "--json")
     assert ran.status == 0
     (one,) = json.loads(ran.out)["images"]
     assert np.sqrt(np.square(_errors(one)).mean()) < 0.04
     camera = {"name": "left", "video": "v", "times": "t", "width": 640, "height": 480}
     feed = {"schema_version": 1, "name": "f", "cameras": [{**camera, **value}]}
     intrinsics.write_text(json.dumps(feed))
-    ran = coilpilot("detect", path, "--calibration", intrinsics)
+    ran = entrance("detect", path, "--calibration", intrinsics)
     assert ran.status == 1
     assert "1280 x 720 pixels, but the calibration is for 640 x 480" in ran.sentence
-    ran = coilpilot("detect", path, "--calibration", intrinsics, "--camera", "right")
+    ran = entrance("detect", path, "--calibration", intrinsics, "--camera", "right")
     assert ran.status == 2
     assert "tells of the cameras left" in ran.sentence
     intrinsics.write_text('{"kind": "intrinsics"}')
-    ran = coilpilot("detect", path, "--calibration", intrinsics)
+    ran = entrance("detect", path, "--calibration", intrinsics)
     assert (ran.status, "is no calibration" in ran.sentence or "no intrinsics" in ran.sentence) == (
         1,
         True,
     )
 
 
-def test_another_dictionary_and_inverted_tags(tmp_path):
+def test_another_dictionary_and_inverted_tags(tmp_path, entrance):
     true = single_tags.quad()
     path = tmp_path / "inverted.png"
     cv2.imwrite(str(path), single_tags.picture("4x4_1000", 21, true, inverted=True))
     words = ("detect", path, "--dictionary", "DICT_4X4_1000", "--json")
-    (tag,) = json.loads(coilpilot(*words, "--inverted").out)["images"][0]["tags"]
+    (tag,) = json.loads(entrance(*words, "--inverted").out)["images"][0]["tags"]
     assert tag["id"] == 21
     assert np.abs(np.array(tag["corners"]) - true).max() < 0.1
-    assert json.loads(coilpilot(*words).out)["images"][0]["tags"] == []
+    assert json.loads(entrance(*words).out)["images"][0]["tags"] == []
 
 
-def test_an_image_without_tags_is_no_fault(tmp_path):
+def test_an_image_without_tags_is_no_fault(tmp_path, entrance):
     for name, level in (("black", 0), ("white", 255)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((480, 640), level, np.uint8))
-    ran = coilpilot("detect", tmp_path / "black.png", tmp_path / "white.png")
+    ran = entrance("detect", tmp_path / "black.png", tmp_path / "white.png")
     assert ran.status == 0
     assert ran.out.count("no tags") == 2
 
 
-def test_each_bad_file_is_told_in_one_sentence_and_the_good_are_read(image, tmp_path):
+def test_each_bad_file_is_told_in_one_sentence_and_the_good_are_read(image, tmp_path, entrance):
     good, half_jpg, half_png = (tmp_path / name for name in ("g.png", "half.jpg", "half.png"))
     cv2.imwrite(str(good), image)
     jpg = cv2.imencode(".jpg", image)[1].tobytes()
@@ -104,7 +121,7 @@ def test_each_bad_file_is_told_in_one_sentence_and_the_good_are_read(image, tmp_
     text.write_text("no image")
     empty.write_bytes(b"")
     bad = [half_jpg, half_png, text, empty, tmp_path / "missing.png", tmp_path]
-    ran = coilpilot("detect", *bad, good, "--json")
+    ran = entrance("detect", *bad, good, "--json")
     assert ran.status == 1
     assert len(json.loads(ran.out)["images"]) == 1
     sentences = [line for line in ran.err.splitlines() if line.strip()]
@@ -114,9 +131,9 @@ def test_each_bad_file_is_told_in_one_sentence_and_the_good_are_read(image, tmp_
         assert sentence.endswith(".")
 
 
-def test_wrong_use_has_its_own_status(image, tmp_path):
+def test_wrong_use_has_its_own_status(image, tmp_path, entrance):
     path = tmp_path / "image.png"
     cv2.imwrite(str(path), image)
-    ran = coilpilot("detect", path, "--dictionary", "99h9")
+    ran = entrance("detect", path, "--dictionary", "99h9")
     assert (ran.status, "'99h9' is not known. Use one of" in ran.sentence) == (2, True)
-    assert coilpilot("detect").status == 2
+    assert entrance("detect").status == 2
