@@ -14,13 +14,18 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QRadioButton,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from app.calibrate.cameras_panel import CamerasPanel
 from app.calibrate.offers import Offer, Option, Order
 from app.widgets import theme
 from render import palette
+
+CAMERAS = 100
+"""Number of the page of cameras, behind all offers."""
 
 
 class ChoosePanel(QWidget):
@@ -30,13 +35,18 @@ class ChoosePanel(QWidget):
     ----------
     begin
         Called with the order; answers with a sentence if it cannot be begun, else with "".
+    cameras
+        The page of the room's cameras, which comes first.
     """
 
-    def __init__(self, begin: Callable[[Order], str]) -> None:
+    def __init__(self, begin: Callable[[Order], str], cameras: CamerasPanel) -> None:
         super().__init__()
         self._begin = begin
+        self._cameras = cameras
+        self._right = QStackedWidget()
         self._offers: tuple[Offer, ...] = ()
         self._offer: Offer | None = None
+        self._shown = False
         self._fields: dict[str, QLineEdit] = {}
         self._kinds = QButtonGroup(self)
         self._kinds.setExclusive(True)
@@ -65,24 +75,42 @@ class ChoosePanel(QWidget):
         for button in self._kinds.buttons():
             self._kinds.removeButton(button)
             self._kind_column.removeWidget(button)
+            button.hide()
             button.deleteLater()
+        self._add_kind(CAMERAS, "0  Cameras of this room", "kind cameras")
         for number, offer in enumerate(offered):
-            button = QPushButton(offer.title)
-            button.setObjectName(f"kind {offer.kind}")
-            button.setCheckable(True)
-            self._kinds.addButton(button, number)
-            self._kind_column.addWidget(button)
+            self._add_kind(number, offer.title, f"kind {offer.kind}")
         self._live.setEnabled(live)
         self._live.setChecked(live)
         self._recorded.setChecked(not live)
-        chosen = 0
+        kinds = [offer.kind for offer in offered]
         if self._offer is not None:
-            kinds = [offer.kind for offer in offered]
-            chosen = kinds.index(self._offer.kind) if self._offer.kind in kinds else 0
-        self._kinds.button(chosen).setChecked(True)
-        self._choose(chosen)
+            self._choose(kinds.index(self._offer.kind))
+        else:
+            begun = self._right.currentWidget() is self._cameras and self._shown
+            self._choose(0 if live and not begun else CAMERAS)
+        self._shown = True
+
+    def leave(self) -> None:
+        """Let go of what this page holds open."""
+        self._cameras.leave()
+
+    def _add_kind(self, number: int, title: str, name: str) -> None:
+        button = QPushButton(title)
+        button.setObjectName(name)
+        button.setCheckable(True)
+        button.setStyleSheet("text-align: left")
+        self._kinds.addButton(button, number)
+        self._kind_column.addWidget(button)
 
     def _choose(self, number: int) -> None:
+        self._kinds.button(number).setChecked(True)
+        self._right.setCurrentIndex(0 if number == CAMERAS else 1)
+        if number == CAMERAS:
+            self._offer = None
+            self._cameras.enter()
+            return
+        self._cameras.leave()
         offer = self._offer = self._offers[number]
         self._explanation.setText(offer.explanation)
         self._sentence.setText(offer.missing)
@@ -127,6 +155,7 @@ class ChoosePanel(QWidget):
         self._recording.edit.setObjectName("recording")
         self._recording.edit.textEdited.connect(lambda _: self._recorded.setChecked(True))
         right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
         right.addWidget(self._explanation)
         right.addSpacing(10)
         right.addLayout(self._form)
@@ -140,13 +169,18 @@ class ChoosePanel(QWidget):
         last.addStretch(1)
         last.addWidget(self._go)
         right.addLayout(last)
+        page = QWidget()
+        page.setLayout(right)
+        self._right.addWidget(self._cameras)
+        self._right.addWidget(page)
         left = QVBoxLayout()
+        self._kind_column.setSpacing(6)
         left.addLayout(self._kind_column)
         left.addStretch(1)
         layout = QHBoxLayout(self)
         layout.setSpacing(24)
         layout.addLayout(left)
-        layout.addLayout(right, 1)
+        layout.addWidget(self._right, 1)
 
 
 class _FileField(QWidget):

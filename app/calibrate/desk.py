@@ -16,6 +16,7 @@ from psygnal import Signal
 from app.calibrate.instants import Instants, LiveInstants, RecordedInstants
 from app.calibrate.offers import Offer, Order, offers
 from app.calibrate.run import CannotBegin, Run
+from app.live.room_cameras import RoomCameras
 from tracking.bodies import MarkerBody
 from tracking.body_file import default_body_file, read_body_file
 from tracking.calibration.board import Board, read_board
@@ -30,6 +31,7 @@ from tracking.calibration.intrinsics import IntrinsicsCollector
 from tracking.calibration.pointer import PointerCollector
 from tracking.calibration.result import CalibrationResult, DeviceSettings
 from tracking.cameras import Camera
+from tracking.devices import Device, list_devices
 from tracking.frames import FrameSource, FrameSourceError
 from tracking.live_camera import camera_for_calibration, open_live_camera
 from tracking.recordings import Recording, open_recording
@@ -64,11 +66,17 @@ class RoomDesk:
         How its cameras are opened: as they are, for boards, and as tracking sees them.
     in_force
         From when on an accepted calibration is used, in words.
+    look
+        Lists attached cameras.
 
     Attributes
     ----------
     accepted
         Emitted, with what it is of, when a calibration was accepted.
+    cameras
+        The room's cameras, to be added and removed.
+    setup
+        What is in force.
 
     Raises
     ------
@@ -85,12 +93,15 @@ class RoomDesk:
         open_raw: OpenCamera = camera_for_calibration,
         open_calibrated: OpenCamera = open_live_camera,
         in_force: str = "from now on",
+        look: Callable[[], tuple[Device, ...]] = list_devices,
     ) -> None:
         self._folder = folder
         self._in_force = in_force
         self._open_raw = open_raw
         self._open_calibrated = open_calibrated
         self.setup = read_setup(folder)
+        self.cameras = RoomCameras(folder, look)
+        self.cameras.changed.connect(self._read_again)
 
     @property
     def title(self) -> str:
@@ -136,12 +147,15 @@ class RoomDesk:
             self.accepted.emit(result.subject)
         return f"{words}. Kept as {kept.name}."
 
+    def _read_again(self) -> None:
+        self.setup = read_setup(self._folder)
+
     def _pictures(self, order: Order) -> _Pictures:
         bodies = {body.name: body.body() for body in self.setup.bodies}
         if order.recording is not None:
             return _recorded(open_recording(order.recording), self.setup, bodies)
         if not self.setup.cameras:
-            raise SetupError("The setup has no cameras: add one with 'coilpilot cameras add'.")
+            raise SetupError("The room has no cameras: add one first.")
         whole = [camera for camera in self.setup.cameras if camera.intrinsics is not None]
         return _Pictures(
             source=f"live cameras of {self.setup.name}",

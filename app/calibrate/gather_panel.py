@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from app.calibrate.coverage_picture import coverage_picture
 from app.calibrate.gathering import Snapshot, Stage
+from app.calibrate.picture_panel import NO_MAP, NOTHING_FOUND, PicturePanel
 from app.calibrate.readings import progress_sentence, trouble_sentence
 from app.widgets import theme
-from app.widgets.pictures import fitted, qimage
 from render import palette
-from tracking.frames import Frame
-
-NOTHING_FOUND: NDArray[np.float64] = np.empty((0, 2))
-NO_MAP: NDArray[np.int64] = np.empty((0, 0), dtype=np.int64)
 
 
 class GatherPanel(QWidget):
@@ -63,10 +54,12 @@ class GatherPanel(QWidget):
         self._solve.clicked.connect(solve)
         self._leave = QPushButton("Give up")
         self._leave.setObjectName("leave")
+        # Never the first to have the focus: a stray key would throw everything away.
+        self._leave.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._leave.clicked.connect(leave)
         self._grid = QGridLayout()
         self._grid.setSpacing(6)
-        self._pictures: dict[str, _Picture] = {}
+        self._pictures: dict[str, PicturePanel] = {}
         self._build()
 
     def show_snapshot(self, snapshot: Snapshot, *, trouble: str, ended: bool) -> None:
@@ -84,7 +77,7 @@ class GatherPanel(QWidget):
         for name, frame in snapshot.frames.items():
             found = NOTHING_FOUND if progress is None else progress.found.get(name, NOTHING_FOUND)
             covered = NO_MAP if progress is None else progress.coverage.get(name, NO_MAP)
-            self._picture_of(name).show_frame(frame, found, covered)
+            self._picture_of(name).show_picture(frame.image, found, covered)
 
     def forget(self) -> None:
         """Take away the pictures of the calibration before."""
@@ -93,9 +86,9 @@ class GatherPanel(QWidget):
             picture.deleteLater()
         self._pictures.clear()
 
-    def _picture_of(self, camera: str) -> _Picture:
+    def _picture_of(self, camera: str) -> PicturePanel:
         if camera not in self._pictures:
-            picture = self._pictures[camera] = _Picture(camera)
+            picture = self._pictures[camera] = PicturePanel(camera)
             columns = 1 if len(self._pictures) == 1 else 2 if len(self._pictures) <= 4 else 3
             for number, one in enumerate(self._pictures.values()):
                 self._grid.addWidget(one, number // columns, number % columns)
@@ -116,45 +109,3 @@ class GatherPanel(QWidget):
             theme.caption("Crosses: found in this picture. Orange fields: too few points so far.")
         )
         layout.addLayout(buttons)
-
-
-class _Picture(QWidget):
-    """One camera's picture with what was found in it."""
-
-    def __init__(self, camera: str) -> None:
-        super().__init__()
-        self._camera = camera
-        self._shown: tuple[Frame, NDArray[np.float64], int] | None = None
-        self._picture: NDArray[np.uint8] | None = None
-        self.setAccessibleName(f"Camera {camera}")
-        self.setMinimumSize(240, 135)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def show_frame(
-        self, frame: Frame, found: NDArray[np.float64], coverage: NDArray[np.int64]
-    ) -> None:
-        """Show `frame`, unless it is shown already."""
-        area = fitted(frame.image.shape[1], frame.image.shape[0], QRectF(self.rect()))
-        width = round(area.width() * self.devicePixelRatioF())
-        if self._shown is not None:
-            before, points, wide = self._shown
-            if before is frame and points is found and wide == width:
-                return
-        self._shown = (frame, found, width)
-        self._picture = coverage_picture(frame.image, found, coverage, width)
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(640, 360)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(theme.SUNKEN))
-        if self._picture is None:
-            return
-        height, width = self._picture.shape[:2]
-        area = fitted(width, height, QRectF(self.rect()))
-        painter.drawImage(area, qimage(self._picture))
-        painter.setPen(QColor(palette.TEXT))
-        corner = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(area.adjusted(6, 4, -6, -4), corner, self._camera)

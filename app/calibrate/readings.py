@@ -73,11 +73,12 @@ def trouble_sentence(snapshot: Snapshot, source: str) -> str:
 def result_reading(result: CalibrationResult) -> ResultReading:
     """Give `result` in words."""
     residual = result.residual
+    error = result.predicted_error
     rows = [
-        _row(result.predicted_error),
-        (residual.name, _amount(residual), "of the fit, not an accuracy"),
+        (f"Predicted error: {error.name}", _amount(error), error.meaning),
+        (f"Residual: {residual.name}", _amount(residual), _of_the_fit(residual)),
         *(_row(one) for one in result.further),
-        ("Made", result.made_utc, f"from {result.source}"),
+        ("Made", _moment(result.made_utc), f"from {result.source}"),
     ]
     return ResultReading(
         title=KINDS[result.value.kind].format(result.subject),
@@ -91,6 +92,8 @@ def result_reading(result: CalibrationResult) -> ResultReading:
 def overview(results: Sequence[CalibrationResult]) -> str:
     """Say of all results together what can be done with them."""
     refused = [result for result in results if result.faults]
+    if not refused and any(result.warnings for result in results):
+        return "Usable, with warnings: read them. Nothing is in force until you accept it."
     if not refused:
         return "Good enough. Nothing is in force until you accept it."
     if len(refused) == len(results):
@@ -105,8 +108,16 @@ def _verdict(result: CalibrationResult) -> str:
     return "! USABLE, READ THE WARNING" if result.warnings else "✓ GOOD ENOUGH"
 
 
+def _of_the_fit(residual: Finding) -> str:
+    return ": ".join(filter(None, ("of the fit, not an accuracy", residual.meaning)))
+
+
+def _moment(utc: str) -> str:
+    return utc[:16].replace("T", " ") + " UTC"
+
+
 def _row(finding: Finding) -> tuple[str, str, str]:
-    return finding.name, _amount(finding), finding.meaning
+    return finding.name[:1].upper() + finding.name[1:], _amount(finding), finding.meaning
 
 
 def _amount(finding: Finding) -> str:

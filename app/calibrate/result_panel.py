@@ -112,10 +112,13 @@ class _OneResult(QWidget):
         self._answer = QLabel("")
         self._answer.setWordWrap(True)
         self._answer.setAccessibleName(f"Decision on {result.subject}")
+        self._answer.setFont(theme.number_font(13))
+        self._answer.setVisible(False)
         self._build(reading)
 
     def _decided(self, *, accepted: bool) -> None:
         self._answer.setText(self._decide(self._result, accepted))
+        self._answer.setVisible(True)
         self._accept.setEnabled(False)
         self._reject.setEnabled(False)
 
@@ -151,12 +154,15 @@ def _numbers(reading: ResultReading) -> QGridLayout:
     grid.setHorizontalSpacing(16)
     grid.setColumnStretch(2, 1)
     for row, (name, value, meaning) in enumerate(reading.rows):
-        grid.addWidget(theme.caption(name), row, 0)
+        called = theme.caption(name)
+        called.setAlignment(Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(called, row, 0)
         number = QLabel(value)
-        number.setAlignment(Qt.AlignmentFlag.AlignRight)
+        number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
         number.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         grid.addWidget(number, row, 1)
         told = theme.caption(meaning)
+        told.setAlignment(Qt.AlignmentFlag.AlignTop)
         told.setWordWrap(True)
         grid.addWidget(told, row, 2)
     return grid

@@ -11,6 +11,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from app.calibrate.cameras_panel import CamerasPanel
 from app.calibrate.choose_panel import ChoosePanel
 from app.calibrate.gather_panel import GatherPanel
 from app.calibrate.gathering import Stage
@@ -18,6 +19,7 @@ from app.calibrate.offers import Offer, Order
 from app.calibrate.result_panel import ResultPanel
 from app.calibrate.run import CannotBegin, Run
 from app.identity import NAME, RESEARCH_USE
+from app.live.room_cameras import RoomCameras
 from app.widgets import theme
 from render import palette
 from tracking.calibration.result import CalibrationResult
@@ -36,6 +38,11 @@ class Desk(Protocol):
     @property
     def live(self) -> bool:
         """Whether there are cameras."""
+        ...
+
+    @property
+    def cameras(self) -> RoomCameras:
+        """The room's cameras."""
         ...
 
     def offers(self) -> tuple[Offer, ...]:
@@ -58,7 +65,7 @@ class Wizard(QMainWindow):
         super().__init__()
         self._desk = desk
         self._run: Run | None = None
-        self._choose = ChoosePanel(self._begin)
+        self._choose = ChoosePanel(self._begin, CamerasPanel(desk.cameras))
         self._gather = GatherPanel(self._solve, self._leave)
         self._result = ResultPanel(desk.decide, self._gather_more, self._leave)
         self._pages = QStackedWidget()
@@ -73,6 +80,7 @@ class Wizard(QMainWindow):
         self._timer.timeout.connect(self._refresh)
         self._build()
         self._offer()
+        desk.cameras.changed.connect(self._offer)
 
     def hold(self, reason: str) -> None:
         """Let nothing be done for `reason`, a sentence, which is shown; empty: go on."""
@@ -82,6 +90,8 @@ class Wizard(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """End what runs."""
+        self._desk.cameras.changed.disconnect(self._offer)
+        self._choose.leave()
         self._end_run()
         super().closeEvent(event)
 
@@ -90,6 +100,7 @@ class Wizard(QMainWindow):
             self._run = self._desk.begin(order)
         except CannotBegin as reason:
             return str(reason)
+        self._choose.leave()
         self._gather.forget()
         self._pages.setCurrentWidget(self._gather)
         self._timer.start(REFRESH_MS)

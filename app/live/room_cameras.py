@@ -186,4 +186,7 @@ def _row(camera: SetupCamera, setup: Setup) -> CameraRow:
         calibrated = "lens calibrated, place unknown"
     else:
         calibrated = "calibrated"
-    return CameraRow(camera.name, without_password(camera.address), pictures, calibrated)
+    # An identity of a device has an @ too, before its socket.
+    network = "://" in camera.address
+    address = without_password(camera.address) if network else camera.address
+    return CameraRow(camera.name, address, pictures, calibrated)

@@ -23,9 +23,9 @@ def a_result(*, faults=(), subject="left"):
         subject=subject,
         made_utc="2026-01-02T03:04:05+00:00",
         source="a test",
-        residual=Finding(name="Residual", value=0.12, unit="px"),
-        predicted_error=Finding(name="Predicted error", value=0.4, unit="mm", meaning="at 1 m"),
-        further=(Finding(name="Views", value=40, unit=""),),
+        residual=Finding(name="reprojection", value=0.12, unit="px"),
+        predicted_error=Finding(name="coil on head", value=0.4, unit="mm", meaning="at 1 m"),
+        further=(Finding(name="views", value=40, unit=""),),
         faults=faults,
         holds_for={subject: DeviceSettings(width=1280, height=720)},
         value=IntrinsicsValue(

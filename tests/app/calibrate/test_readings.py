@@ -48,9 +48,10 @@ def test_trouble_is_told_beside_the_hint_and_a_failure_in_its_place():
 
 def test_the_residual_is_called_what_it_is():
     rows = {name: (value, meaning) for name, value, meaning in result_reading(a_result()).rows}
-    assert rows["Residual"] == ("0.12 px", "of the fit, not an accuracy")
-    assert rows["Predicted error"] == ("0.4 mm", "at 1 m")
+    assert rows["Residual: reprojection"] == ("0.12 px", "of the fit, not an accuracy")
+    assert rows["Predicted error: coil on head"] == ("0.4 mm", "at 1 m")
     assert rows["Views"] == ("40", "")
+    assert rows["Made"] == ("2026-01-02 03:04 UTC", "from a test")
 
 
 def test_faults_forbid_accepting_and_stand_first():
@@ -64,7 +65,9 @@ def test_faults_forbid_accepting_and_stand_first():
 
 def test_the_overview_names_who_is_refused():
     good, bad = a_result(), a_result(faults=("Blurred.",), subject="right")
-    assert "until you accept" in overview([good])
+    assert overview([good]) == "Good enough. Nothing is in force until you accept it."
+    warned = good.model_copy(update={"warnings": ("It is old.",)})
+    assert overview([good, warned]).startswith("Usable, with warnings")
     assert "cannot be accepted" in overview([bad])
     assert "right" in overview([good, bad])
     assert "left" not in overview([good, bad])
@@ -74,8 +77,8 @@ def test_the_overview_names_who_is_refused():
 def test_any_number_can_be_shown(value):
     found = Finding(name="n", value=value, unit="mm")
     result = a_result().model_copy(update={"further": (found,)})
-    name, text, _ = next(row for row in result_reading(result).rows if row[0] == "n")
-    assert name == "n"
+    name, text, _ = next(row for row in result_reading(result).rows if row[0] == "N")
+    assert name == "N"
     shown = float(text.removesuffix(" mm"))
     assert abs(shown - value) <= max(0.006 * abs(value), 1e-300)
 

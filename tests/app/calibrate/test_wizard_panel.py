@@ -11,6 +11,7 @@ from app.calibrate.instants import RecordedInstants
 from app.calibrate.offers import offers
 from app.calibrate.run import CannotBegin, Run
 from app.calibrate.wizard_panel import Wizard
+from app.live.room_cameras import RoomCameras
 from tests.app.calibrate.fake_collector import FakeCollector, a_result
 from tracking.calibration.result import DeviceSettings
 from tracking.frames import Frame
@@ -43,7 +44,8 @@ class Desk:
     title = "Room 1"
     live = False
 
-    def __init__(self, count=5, results=None):
+    def __init__(self, folder, count=5, results=None):
+        self.cameras = RoomCameras(folder, lambda: ())
         self.count, self.results = count, results
         self.orders, self.decisions, self.runs = [], [], []
 
@@ -65,8 +67,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk():
-    made = Desk()
+def desk(tmp_path):
+    made = Desk(tmp_path / "room.setup")
     yield made
     for run in made.runs:
         run.close()
