@@ -4,5 +4,5 @@ Joins ``tracking`` and ``render``. Each room holds its plain logic, which knows 
 ``*_panel.py``, which shows that logic and decides nothing.
 """
 
-# Sets what OpenCV reads when it is loaded, which some modules of this package do first.
+# Sets what OpenCV and OpenBLAS read when they are loaded, which some modules here do first.
 import tracking as _tracking  # noqa: F401

@@ -10,6 +10,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
 
+import tracking  # noqa: F401 - sets what numpy reads when it is loaded
 from tests import leaks
 
 
