@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scipy.spatial.transform import RigidTransform
 
+from app.live.camera_watch import CameraWatch
 from app.live.feed_recording import FeedRecording
 from app.live.live_cameras import LiveCameras
 from app.live.room import Room
@@ -194,6 +195,11 @@ class Rig:
         )
         self.navigator = Navigator(setup, surfaces, self._on_navigation)
         self._pipeline = self._make_pipeline()
+        self._camera_watch = (
+            None
+            if equipment.room is None
+            else CameraWatch(self.cameras, equipment.room, lambda: self.navigator.newest_frames)
+        )
         self._pulse_poses = PulsePoses(
             self._pipeline.histories[HEAD],
             self._pipeline.histories[COIL_BODY],
@@ -237,6 +243,8 @@ class Rig:
         """Begin to track, and let the stimulator's process write to the session."""
         self.stimulator.open_session(self._session_path)
         self._pipeline.start()
+        if self._camera_watch is not None:
+            self._camera_watch.start()
 
     def close(self) -> None:
         """Disarm, end all threads and processes, close the session. Safe to call twice."""
@@ -244,6 +252,8 @@ class Rig:
             return
         self._closed = True
         self.stimulator.close()
+        if self._camera_watch is not None:
+            self._camera_watch.close()
         self._pipeline.stop()
         self.feed_recording.close()
         with suppress(SessionError):
@@ -302,7 +312,7 @@ class Rig:
         return f"Recording to {self._session_path.name}", False
 
     def fault(self, now_ns: int) -> str:
-        """Say what is wrong: the newest lasting fault, cameras that are gone, or a refusal."""
+        """Say what is wrong: the newest lasting fault, cameras gone or changed, or a refusal."""
         lasting = self._faults[-1] if self._faults else self._tracking_fault()
         if lasting:
             return lasting
@@ -311,7 +321,8 @@ class Rig:
 
     def _tracking_fault(self) -> str:
         other = self._pipeline.fault if isinstance(self._pipeline, PosePipeline) else None
-        return other or self.cameras.fault()
+        watched = "" if self._camera_watch is None else self._camera_watch.fault()
+        return other or self.cameras.fault() or watched
 
     def _make_pipeline(self) -> TrackingPipeline | PosePipeline:
         equipment = self.equipment

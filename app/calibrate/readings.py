@@ -102,6 +102,14 @@ def overview(results: Sequence[CalibrationResult]) -> str:
     return f"Not good enough: {names}. The others can be accepted."
 
 
+def undecided(count: int) -> str:
+    """Say how many results still wait for a decision, once one was taken."""
+    if count == 0:
+        return "All is decided."
+    which = "it" if count == 1 else "them"
+    return f"{count} still to be decided: not in force until you accept {which}."
+
+
 def _verdict(result: CalibrationResult) -> str:
     if result.faults:
         return "✗ NOT GOOD ENOUGH"

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.calibrate.readings import ResultReading, overview, result_reading
+from app.calibrate.readings import ResultReading, overview, result_reading, undecided
 from app.widgets import theme
 from render import palette
 from tracking.calibration.result import CalibrationResult
@@ -42,6 +42,7 @@ class ResultPanel(QWidget):
         super().__init__()
         self._decide = decide
         self._results: tuple[CalibrationResult, ...] = ()
+        self._open = 0
         self._overview = QLabel("")
         self._overview.setFont(theme.number_font(20))
         self._overview.setWordWrap(True)
@@ -62,6 +63,7 @@ class ResultPanel(QWidget):
         if self._results is results:
             return
         self._results = results
+        self._open = len(results)
         self._overview.setText(overview(results))
         while (item := self._column.takeAt(0)) is not None:
             widget = item.widget()
@@ -69,8 +71,14 @@ class ResultPanel(QWidget):
                 widget.hide()
                 widget.deleteLater()
         for result in results:
-            self._column.addWidget(_OneResult(result, self._decide))
+            self._column.addWidget(_OneResult(result, self._decided))
         self._column.addStretch(1)
+
+    def _decided(self, result: CalibrationResult, accepted: bool) -> str:
+        answer = self._decide(result, accepted)
+        self._open -= 1
+        self._overview.setText(undecided(self._open))
+        return answer
 
     def _build(self) -> None:
         inside = QWidget()

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from app.calibrate.coverage_picture import coverage_picture, covered_share
 from app.calibrate.gathering import Snapshot, Stage
-from app.calibrate.readings import overview, progress_sentence, result_reading, trouble_sentence
+from app.calibrate.readings import (
+    overview,
+    progress_sentence,
+    result_reading,
+    trouble_sentence,
+    undecided,
+)
 from tests.app.calibrate.fake_collector import a_result
 from tracking.calibration.collector import Progress
 from tracking.calibration.result import Finding
@@ -71,6 +77,12 @@ def test_the_overview_names_who_is_refused():
     assert "cannot be accepted" in overview([bad])
     assert "right" in overview([good, bad])
     assert "left" not in overview([good, bad])
+
+
+def test_what_is_still_to_be_decided_is_counted():
+    assert undecided(0) == "All is decided."
+    assert undecided(1).startswith("1 still to be decided: not in force until you accept it")
+    assert "accept them" in undecided(3)
 
 
 @given(st.floats(-1e9, 1e9))
