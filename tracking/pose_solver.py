@@ -58,6 +58,10 @@ gives one time in a thousand. A ratio says little where only one tag is seen."""
 
 USUAL_NOISE_PX2 = 0.1**2
 
+LONE_NOISE_PX2 = 0.25**2
+"""Of the corners of a tag seen alone: what covers one side moves two corners together, and no other
+tag contradicts."""
+
 LONE_MISFIT = 13.8
 """Cost of a lone tag, in variances of the corner noise, that chance exceeds one time in a thousand:
 chi-square with the two degrees of freedom that four corners leave a pose."""
@@ -259,7 +263,8 @@ def _limit(best: float, corners: int) -> float:
     Chance is reckoned with the usual noise of corners, or with theirs if they fit worse: corners
     that something moved must not decide which way a tag is tilted.
     """
-    noise = max(USUAL_NOISE_PX2, best / (2 * corners - 6))
+    usual = LONE_NOISE_PX2 if corners == 4 else USUAL_NOISE_PX2
+    noise = max(usual, best / (2 * corners - 6))
     return max(AMBIGUOUS_RATIO * best, best + AMBIGUOUS_GAIN * noise)
 
 
