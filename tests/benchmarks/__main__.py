@@ -45,6 +45,7 @@ BENCHMARKS = (
         "latency", "tests.benchmarks.tracking_latency", "capture to drawn pose, drops, memory"
     ),
     Benchmark("live", "tests.benchmarks.live_path", "network cameras, tracked and recorded"),
+    Benchmark("footage", "tests.benchmarks.real_footage", "boards in recordings of others"),
     Benchmark("train", "tests.benchmarks.train", "a 20 Hz train of 200, pose at each pulse"),
     Benchmark(
         "permission", "tests.benchmarks.permission", "permission when the cameras fall silent"

@@ -60,6 +60,9 @@ LEAST_EXPLAINED = 0.3
 ALIKE = 0.85
 """Explanations nearly as good as the best cannot be told from it."""
 
+SIMPLER = 0.03
+"""Advantage of the focus, one number, over a move, six, which can imitate it."""
+
 STILL_DEG_PER_S, STILL_MM_PER_S = 10.0, 20.0
 """Faster bodies are left out: cameras do not take their pictures at the same time."""
 
@@ -104,6 +107,8 @@ class CameraHealth:
         self._last: dict[str, tuple[int, FloatArray]] = {}
         self._kept_ns: dict[str, int] = {}
         self._fresh = 0
+        self.judged = 0
+        """How often there was enough to judge by."""
         self._changed: tuple[str, ...] = ()
         self._blind = dict.fromkeys(self._cameras, 0)
         self._mirrored: dict[str, str] = {}
@@ -122,6 +127,7 @@ class CameraHealth:
                 self._keep(body, matrix, tracked)
         if self._fresh >= FEWEST and len(self._views) >= FEWEST:
             self._fresh = 0
+            self.judged += 1
             self._changed = self._judge()
         self._look_mirrored(tracked)
         return (*self._mirrored.values(), *self._changed)
@@ -257,7 +263,7 @@ def _refocused(
         camera.name,
         f"Camera '{camera.name}': its focus has changed (focal length by {100 * share:+.2f} %). "
         "Lock the focus as it was, or calibrate its lens anew.",
-        explained,
+        explained + SIMPLER,
     )
 
 
@@ -268,8 +274,10 @@ def _explained(
     part = matrix[np.ix_(rows, rows)]
     inverse = np.linalg.pinv(part, rcond=1e-10, hermitian=True)
     change = inverse @ side[rows]
-    gained = float(side[rows] @ change)
-    return change, np.sqrt(np.maximum(np.diag(inverse), 0.0)), gained / max(square, 1e-9)
+    explained = float(side[rows] @ change) / max(square, 1e-9)
+    # Noise is what remains once the change is made, not the misfit that it causes.
+    left = np.clip(1 - explained, 1e-4, 1.0)
+    return change, np.sqrt(np.maximum(np.diag(inverse), 0.0) * left), explained
 
 
 def settings_faults(name: str, calibrated: DeviceSettings, now: DeviceSettings) -> tuple[str, ...]:
