@@ -2,8 +2,9 @@
 
 Four webcams that watch a hand-held board, twice. Each camera is calibrated from its own pictures,
 once with our corners and once with OpenCV's SUBPIX corners of the same tags, by the same procedure
-(which takes out how much larger or smaller the tags look, OpenCV's main fault); both are judged by the median over pictures of the board's RMS misfit. All cameras together then
-give the side of a square, triangulated in pictures that the calibration did not use.
+(which takes out how much larger or smaller the tags look, OpenCV's main fault); both are judged by
+the median over pictures of the board's RMS misfit. All cameras together then give the side of a
+square, triangulated in pictures that the calibration did not use.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.benchmarks.report import Figure, at_least, at_most
 from tracking.calibration.assessment import picture_misfits
 from tracking.calibration.board import Board
 from tracking.calibration.board_finder import BoardView
-from tracking.calibration.camera_solver import CamerasSolution, solve_lens
+from tracking.calibration.camera_solver import solve_lens
 from tracking.calibration.extrinsics import ExtrinsicsCollector
 from tracking.calibration.gathering import CalibrationCamera
 from tracking.calibration.held_out import SQUARE_SIDE
@@ -84,7 +85,7 @@ def _recording(name: str, path: Path) -> list[Figure]:
 def _opencv(views: list[BoardView], board: Board, camera: CalibrationCamera) -> float:
     """The same misfit with OpenCV's corners of the same tags, without saddles, calibrated alike."""
     refined = [one for view in views if (one := _subpix(view, board)) is not None]
-    found: CamerasSolution = solve_lens(refined, board, camera)
+    found = solve_lens(refined, board, camera)
     return picture_misfits(found, 0)[0]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tracking.calibration.camera_solver import CamerasSolution
+from tracking.calibration.camera_solution import CamerasSolution
 from tracking.calibration.gathering import BoardGathering
 from tracking.calibration.result import Finding
 

@@ -18,12 +18,8 @@ from tracking.calibration.assessment import (
     placing_warnings,
 )
 from tracking.calibration.board import Board
-from tracking.calibration.camera_solver import (
-    CamerasSolution,
-    ExpectedLens,
-    solve_cameras,
-    solve_lens,
-)
+from tracking.calibration.camera_solution import CamerasSolution
+from tracking.calibration.camera_solver import ExpectedLens, solve_cameras, solve_lens
 from tracking.calibration.collector import CalibrationError, Progress
 from tracking.calibration.gathering import BoardGathering, CalibrationCamera
 from tracking.calibration.held_out import HeldOut, hold_out, length_check

@@ -19,15 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracking.bodies import MarkerBody
-from tracking.calibration.bundle import (
-    CAMERA,
-    LENS,
-    SHAPE,
-    Knowns,
-    Sighting,
-    Unknowns,
-    common_equations,
-)
+from tracking.calibration.bundle import common_equations
+from tracking.calibration.bundle_model import CAMERA, LENS, SHAPE, Knowns, Sighting, Unknowns
 from tracking.calibration.lens import lens_of
 from tracking.calibration.result import DeviceSettings
 from tracking.cameras import Camera

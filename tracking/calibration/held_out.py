@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tracking.calibration.board import Board
 from tracking.calibration.board_finder import BoardView
 from tracking.calibration.bundle import solve
-from tracking.calibration.camera_solver import CamerasSolution
+from tracking.calibration.camera_solution import CamerasSolution
 from tracking.calibration.result import Finding
 from tracking.cameras import Camera
 

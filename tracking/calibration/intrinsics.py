@@ -12,7 +12,8 @@ import numpy as np
 
 from tracking.calibration.assessment import lens_faults, lens_findings, lens_warnings
 from tracking.calibration.board import Board
-from tracking.calibration.camera_solver import CamerasSolution, solve_lens
+from tracking.calibration.camera_solution import CamerasSolution
+from tracking.calibration.camera_solver import solve_lens
 from tracking.calibration.collector import Progress
 from tracking.calibration.gathering import BoardGathering, CalibrationCamera
 from tracking.calibration.held_out import HeldOut, flatness_check, hold_out

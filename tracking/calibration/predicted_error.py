@@ -13,15 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from tracking.bodies import bent_plate
-from tracking.calibration.bundle import (
-    CAMERA,
-    LENS,
-    SHAPE,
-    Sighting,
-    Unknowns,
-    pose_sensitivity,
-)
-from tracking.calibration.camera_solver import CamerasSolution
+from tracking.calibration.bundle import pose_sensitivity
+from tracking.calibration.bundle_model import CAMERA, LENS, SHAPE, Sighting, Unknowns
+from tracking.calibration.camera_solution import CamerasSolution
 from tracking.calibration.lens import project
 
 FloatArray = NDArray[np.float64]
