@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 
 from app.practice.equipment import practice_feed_folder
@@ -19,7 +20,6 @@ from app.subject.head import load_head
 from render.coil_model import read_coil_model
 from tracking.feed import open_feed
 from tracking.frames import Frame
-from tracking.video_file import VideoReader
 
 ON_TARGET_S = 22.0
 OFF_TARGET_S = 34.0
@@ -72,16 +72,25 @@ def read_pictures(times_s=(ON_TARGET_S, OFF_TARGET_S, HIDDEN_S)) -> dict:
     pictures: dict[str, dict[float, np.ndarray]] = {}
     for recording in feed.recordings:
         seconds = (recording.times_ns - recording.times_ns[0]) / 1e9
-        wanted = {int(np.argmin(np.abs(seconds - t))): t for t in times_s}
-        reader = VideoReader(recording.video)
-        found = {}
-        for index in range(max(wanted) + 1):
-            image = reader.read()
-            if index in wanted:
-                found[wanted[index]] = image
-        reader.close()
-        pictures[recording.camera.name] = found
+        numbers = {t: int(np.argmin(np.abs(seconds - t))) for t in times_s}
+        pictures[recording.camera.name] = _read_frames(recording.video, numbers)
     return pictures
+
+
+def _read_frames(video: Path, numbers: dict[float, int]) -> dict[float, np.ndarray]:
+    """Decode only the frames wanted, without all that comes before them."""
+    with av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        found = {}
+        for wanted, number in numbers.items():
+            seconds = number / stream.average_rate
+            container.seek(round(seconds / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                if round(frame.pts * stream.time_base * stream.average_rate) == number:
+                    # The first plane is the luma.
+                    found[wanted] = frame.reformat(format="yuv420p").to_ndarray()[: frame.height]
+                    break
+    return found
 
 
 def still_rig(pictures: dict, session_path: Path, arguments: tuple[str, ...] = ()):
