@@ -227,32 +227,41 @@ class Renderer:
         # (u, v, 1) cells times the depth is a ray.
         axes = np.array([(sheet[1] - sheet[0]) / count, (sheet[3] - sheet[0]) / count, sheet[0]])
         to_cells = np.linalg.inv(axes).astype(np.float32)
-        rays = _fine_rays(self._rays[:, low[1] : high[1], low[0] : high[0]])
+        rays, steps = _fine_rays(self._rays[:, low[1] : high[1], low[0] : high[0]])
         start = (low - window[:2]) * FINE
         patch = scene[start[1] : start[1] + rays.shape[1], start[0] : start[0] + rays.shape[2]]
-        _lay(patch, levels, to_cells, rays)
+        _lay(patch, levels, to_cells, rays, steps)
 
 
-def _lay(patch, levels, to_cells, rays):
+def _lay(patch, levels, to_cells, rays, steps):
     """Draw the cells `levels` over the fine pixels `patch`."""
     count = len(levels)
     u, v = _cells(to_cells, rays[0], rays[1])
-    reach_u, reach_v = _reach(to_cells, rays, u, v)
-    flat = (np.floor(u - reach_u) == np.floor(u + reach_u)) & (
-        np.floor(v - reach_v) == np.floor(v + reach_v)
+    reach_u, reach_v = _reach(to_cells, rays, steps)
+    near = (np.abs(u - count / 2) < count / 2 + reach_u) & (
+        np.abs(v - count / 2) < count / 2 + reach_v
     )
-    sure = flat & (u >= 0) & (u < count) & (v >= 0) & (v < count)
-    patch[sure] = levels[v[sure].astype(int), u[sure].astype(int)]
-    near = (u > -reach_u) & (u < count + reach_u) & (v > -reach_v) & (v < count + reach_v)
-    mixed = near & ~flat
-    x, y, x_x, x_y, y_x, y_y = (one[mixed][:, None] for one in rays)
-    fine_u, fine_v = _cells(
-        to_cells, x + x_x * LATTICE[0] + x_y * LATTICE[1], y + y_x * LATTICE[0] + y_y * LATTICE[1]
+    where = np.flatnonzero(near)
+    u, v = u.reshape(-1)[where], v.reshape(-1)[where]
+    column, row = np.floor(u), np.floor(v)
+    flat = (
+        (np.abs(u - column - 0.5) < 0.5 - reach_u)
+        & (np.abs(v - row - 0.5) < 0.5 - reach_v)
+        & (np.minimum(u, v) >= 0)
+        & (np.maximum(u, v) < count)
     )
-    inside = (fine_u >= 0) & (fine_u < count) & (fine_v >= 0) & (fine_v < count)
+    cells = (row[flat] * count + column[flat]).astype(np.intp)
+    down, across = np.divmod(where, patch.shape[1])
+    patch[down[flat], across[flat]] = levels.reshape(-1)[cells]
+    mixed = np.flatnonzero(~flat)
+    down, across = down[mixed], across[mixed]
+    offsets = steps @ LATTICE
+    x, y = rays[:, down, across][:, :, None] + offsets[:, None]
+    fine_u, fine_v = _cells(to_cells, x, y)
+    inside = (np.abs(fine_u - count / 2) < count / 2) & (np.abs(fine_v - count / 2) < count / 2)
     row, column = (np.clip(one, 0, count - 1).astype(np.int32) for one in (fine_v, fine_u))
     light = (levels.reshape(-1)[row * count + column] * inside).mean(axis=1)
-    patch[mixed] = light + (1 - inside.mean(axis=1)) * patch[mixed]
+    patch[down, across] = light + (1 - inside.mean(axis=1)) * patch[down, across]
 
 
 def _cells(to_cells, x, y):
@@ -263,37 +272,26 @@ def _cells(to_cells, x, y):
     return u / depth, v / depth
 
 
-def _reach(to_cells, rays, u, v):
+def _reach(to_cells, rays, steps):
     """How far half a fine pixel reaches at most from its centre along u and v."""
-    middle = [each[each.shape[0] // 2, each.shape[1] // 2] for each in rays]
-    low, high = rays[:, 0, 0], rays[:, -1, -1]
-    widest = np.zeros(2)
-    for x, y in (low[:2], middle[:2], high[:2], (low[0], high[1]), (high[0], low[1])):
-        here = np.array(_cells(to_cells, x, y))
-        steps = [(rays[2:6, 0, 0] * s).reshape(2, 2).sum(axis=1) for s in _HALVES]
-        moved = [np.array(_cells(to_cells, x + dx, y + dy)) - here for dx, dy in steps]
-        widest = np.maximum(widest, np.abs(moved).max(axis=0))
-    return 1.1 * widest
-
-
-_HALVES = np.array([[0.5, 0.5, 0.5, 0.5], [0.5, -0.5, 0.5, -0.5]])
+    rows, columns = [0, 0, -1, -1, rays.shape[1] // 2], [0, -1, 0, -1, rays.shape[2] // 2]
+    here = rays[:, rows, columns][:, :, None]
+    half = steps @ np.array([[0.0, 0.5, 0.5], [0.0, 0.5, -0.5]], dtype=np.float32)
+    moved = np.array(_cells(to_cells, *(here + half[:, None])))
+    return 1.1 * np.abs(moved[..., 1:] - moved[..., :1]).max(axis=(1, 2))
 
 
 def _fine_rays(rays):
-    """Rays and their changes (6, FINE h, FINE w) of the parts of pixels (6, h, w)."""
+    """Rays (2, FINE h, FINE w) of the parts of pixels (6, h, w), and their change (2, 2) by a part
+    along the row and down the column, which is the same all over a tag."""
     height, width = rays.shape[1:]
     offsets = ((np.arange(FINE) + 0.5) / FINE - 0.5).astype(np.float32)
     across, down = offsets[None, None, None, :], offsets[None, :, None, None]
-    wide = [one[:, None, :, None] for one in rays]
+    wide = rays[:, :, None, :, None]
     shape = (height * FINE, width * FINE)
-    fine = np.empty((6, *shape), dtype=np.float32)
-    fine[0] = (wide[0] + wide[2] * across + wide[3] * down).reshape(shape)
-    fine[1] = (wide[1] + wide[4] * across + wide[5] * down).reshape(shape)
-    for index in range(2, 6):
-        fine[index] = np.broadcast_to(wide[index] / FINE, (height, FINE, width, FINE)).reshape(
-            shape
-        )
-    return fine
+    fine = [(wide[k] + wide[2 + 2 * k] * across + wide[3 + 2 * k] * down) for k in (0, 1)]
+    steps = rays[2:].mean(axis=(1, 2)).reshape(2, 2) / FINE
+    return np.array([one.reshape(shape) for one in fine]), steps
 
 
 def _touch(one, other):
