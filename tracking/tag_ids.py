@@ -24,6 +24,8 @@ def tag_ids(text: str) -> tuple[int, ...]:
         if not plain or (dash and not (last.isascii() and last.isdecimal() and len(last) <= 5)):
             raise TagIdsError(f"'{text}' does not list tags: write them as 6-11 or 0,2,5.")
         ids += range(int(first), int(last or first) + 1)
+        if len(ids) > MOST_TAGS:
+            break
     if not ids or len(set(ids)) < len(ids) or len(ids) > MOST_TAGS:
         raise TagIdsError(f"'{text}' must list each tag once, {MOST_TAGS} at most.")
     return tuple(ids)

@@ -31,6 +31,7 @@ from tracking.cameras import Camera
 from tracking.feed import Feed, open_feed
 from tracking.frames import Frame, FrameSourceError
 from tracking.setups import Setup, SetupError, keep_result, read_setup, write_setup
+from tracking.tag_ids import TagIdsError, tag_ids
 from tracking.video_file import VideoReader
 
 COIL_BODY, POINTER, PUCK = "coil_body", "pointer", "puck"
@@ -226,25 +227,11 @@ def _requests(
 
 
 def ids_of(text: str) -> tuple[int, ...]:
-    """Read ids as people write them: ``6-11`` or ``0,2,4-5``.
-
-    Raises
-    ------
-    Failure
-        If it is neither.
-    """
-    ids: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise Failure(
-                f"--tags {text!r} does not list ids. Write them as 6-11 or 0,2,5.", status=2
-            )
-        # A slip of the finger must not fill the memory.
-        ids += range(int(first), min(int(last or first), int(first) + MOST_IDS) + 1)
-    if not ids or len(set(ids)) < len(ids) or len(ids) > MOST_IDS:
-        raise Failure(f"--tags {text!r} must list each id once, 100 at most.", status=2)
-    return tuple(ids)
+    """Read ids as people write them; :class:`Failure`, as wrong use, if they are none."""
+    try:
+        return tag_ids(text)
+    except TagIdsError as error:
+        raise Failure(f"--tags: {error}", status=2) from error
 
 
 def _solve(feed: Feed, collector: Collector) -> tuple[CalibrationResult, ...]:

@@ -86,7 +86,7 @@ def entrance_wizard(window) -> Wizard:
 def test_not_while_the_stimulator_is_armed_and_the_button_says_why(qtbot, window):
     click(qtbot, window, "calibrate")
     wizard = entrance_wizard(window)
-    assert wizard.findChild(QPushButton, "begin").isVisible()
+    assert wizard.findChild(QPushButton, "try").isVisible()
     arm(qtbot, window)
     wait(qtbot, lambda: not button(window, "calibrate").isEnabled())
     assert "armed" in button(window, "calibrate").toolTip()
