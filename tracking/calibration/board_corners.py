@@ -4,7 +4,8 @@ In: a picture of the board, black on white, and its tags to about a pixel. Out: 
 edge-fitted corners. Around the tags of a ChArUco board is one module of white only, often three or
 four pixels, which cameras sharpen and over-expose. A profile short enough to stay inside it, and
 the centroid of the squared gradient along it, are hardly disturbed by either; the fit of a whole
-blurred side as in :mod:`tracking.corners` is (in real footage 0.2 against 0.2 to 0.8 px).
+blurred side as in :mod:`tracking.corners` is, where tags are small. On seven ordinary webcams the
+median misfit to the board is 0.19 to 0.31 px here and 0.19 to 0.40 px there.
 
 Points of the image are complex numbers x + i y here: all sides of all tags then take part in each
 of few array operations. ``(a.conjugate() * b).imag`` is the cross product of a and b, its real part
