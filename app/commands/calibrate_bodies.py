@@ -267,7 +267,7 @@ def _solve(feed: Feed, collector: Collector) -> tuple[CalibrationResult, ...]:
 
 
 def _conclude(results: Sequence[CalibrationResult], outcome: Outcome, setup: Setup | None) -> int:
-    """Decide, keep and show `results`; exit status."""
+    """Decide, keep and show `results`; exit status, 0 also for a proposal that has faults."""
     if outcome.decision is not None:
         try:
             results = [result.decided(accepted=outcome.decision) for result in results]
@@ -282,7 +282,7 @@ def _conclude(results: Sequence[CalibrationResult], outcome: Outcome, setup: Set
     else:
         for result in results:
             _show(result)
-    return 1 if any(result.faults for result in results) else 0
+    return 0
 
 
 def _keep(results: Sequence[CalibrationResult], outcome: Outcome, setup: Setup | None) -> None:

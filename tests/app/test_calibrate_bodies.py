@@ -104,5 +104,6 @@ def test_an_accepted_result_is_kept_and_in_force(tmp_path, capsys):
     faulty = result.model_copy(update={"faults": ("Turn it more.",)})
     with pytest.raises(Failure, match="cannot be accepted: Turn it more"):
         _conclude([faulty], outcome, setup)
-    assert _conclude([faulty], Outcome(), None) == 1
+    # A proposal with faults is told, and nothing is in force: no failure of the work.
+    assert _conclude([faulty], Outcome(), None) == 0
     assert "Turn it more." in capsys.readouterr().out
