@@ -242,6 +242,9 @@ class Window(QMainWindow):
         mode = QLabel(self._rig.mode)
         mode.setFont(number_font(13))
         mode.setAccessibleName("Mode")
+        # In two lines where there is no room for one: it is never cut off.
+        mode.setWordWrap(True)
+        mode.setMinimumWidth(230)
         set_colour(mode, palette.PURPLE)
         setup = self._rig.navigator.setup
         targets = TargetPanel(
@@ -262,8 +265,7 @@ class Window(QMainWindow):
         self._stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         line = QHBoxLayout()
         line.setSpacing(8)
-        line.addWidget(mode)
-        line.addStretch(1)
+        line.addWidget(mode, 1)
         line.addWidget(targets)
         line.addWidget(self._calibrate)
         line.addWidget(about)
