@@ -22,9 +22,9 @@ from tracking.calibration.gathering import CalibrationCamera
 from tracking.calibration.held_out import SQUARE_SIDE
 from tracking.calibration.intrinsics import IntrinsicsCollector
 from tracking.calibration.result import CalibrationResult, DeviceSettings, Finding
-from tracking.frame_groups import FrameGroups
 from tracking.frames import Frame, FrameSource, FrameSourceError
 from tracking.live_camera import camera_for_calibration
+from tracking.nearest_frames import NearestFrames
 from tracking.recordings import Recording, open_recording
 from tracking.setups import Setup, SetupError, keep_result, read_setup, write_setup
 
@@ -150,7 +150,7 @@ def _from_live(
 @contextmanager
 def _instants(sources: Sequence[FrameSource], seconds: float) -> Iterator[Iterable[list[Frame]]]:
     """Open live cameras; frames taken together, until `seconds` are over."""
-    groups = FrameGroups([source.camera.name for source in sources], lossless=False)
+    groups = NearestFrames([source.camera.name for source in sources])
     threads = [
         threading.Thread(target=_capture, args=(source, groups), daemon=True) for source in sources
     ]
@@ -166,14 +166,14 @@ def _instants(sources: Sequence[FrameSource], seconds: float) -> Iterator[Iterab
             thread.join()
 
 
-def _until(groups: FrameGroups, deadline: float) -> Iterator[list[Frame]]:
+def _until(groups: NearestFrames, deadline: float) -> Iterator[list[Frame]]:
     while time.monotonic() < deadline and not groups.exhausted():
         frames = groups.take(TAKE_S)
         if frames:
             yield frames
 
 
-def _capture(source: FrameSource, groups: FrameGroups) -> None:
+def _capture(source: FrameSource, groups: NearestFrames) -> None:
     try:
         while (frame := source.read()) is not None and groups.put(frame):
             pass
