@@ -62,9 +62,9 @@ LONE_NOISE_PX2 = 0.25**2
 """Of the corners of a tag seen alone: what covers one side moves two corners together, and no other
 tag contradicts."""
 
-LONE_MISFIT = 13.8
-"""Cost of a lone tag, in variances of the corner noise, that chance exceeds one time in a thousand:
-chi-square with the two degrees of freedom that four corners leave a pose."""
+LONE_MISFIT_PX2 = 13.8 * 0.07**2
+"""Cost of a lone tag that chance exceeds one time in a thousand even in hard light: chi-square with
+the two degrees of freedom that four corners leave a pose."""
 
 DISTINCT_RAD = math.radians(3.0)
 
@@ -254,6 +254,9 @@ def _solve_anew(problem: Problem, expected: Expected | None) -> _Found | PoseSol
     if rms_px(fit.residual) > WORST_RMS_PX or _is_no_square(fit):
         return PoseSolution(TrackingState.LOST, dropped=found.dropped)
     surprising = expected is not None and not _inside_gate(fit, expected)
+    if surprising and len(fit.scaled) == 4:
+        # A tag alone, which something may half cover, does not tell that a body turned at once.
+        return PoseSolution(TrackingState.AMBIGUOUS, dropped=found.dropped)
     return _Found(fit, found.problem, found.dropped, surprising)
 
 
@@ -271,7 +274,7 @@ def _limit(best: float, corners: int) -> float:
 def _is_no_square(fit: Fit) -> bool:
     """Whether a tag seen alone has corners that are not those of a square from anywhere."""
     alone = len(fit.scaled) == 4
-    return alone and huber_cost(fit.scaled, COARSE_HUBER_PX) > LONE_MISFIT * USUAL_NOISE_PX2
+    return alone and huber_cost(fit.scaled, COARSE_HUBER_PX) > LONE_MISFIT_PX2
 
 
 def _distinct(fits: Sequence[Fit]) -> list[Fit]:
