@@ -26,7 +26,7 @@ from tracking.poses import BodyPose
 FloatArray = NDArray[np.float64]
 
 BEHIND_NS = 1_000_000_000
-"""A message that took this much longer than the quickest is not of this moment."""
+"""A message that took this much longer than the quickest is not of this moment: it is lost."""
 BEHIND_FOR_NS = 2_000_000_000
 """If all messages of so long are behind, they will not catch up."""
 UNKNOWN_FOR_NS = 2_000_000_000
@@ -62,14 +62,16 @@ class Reception:
             return ()
         time_ns, stamp_ns = self._clock.place(message.time_ns, arrival_ns)
         self._judge_delay(arrival_ns)
-        well = _well(message)
+        # Dated back as it is, it would still be called tracked by whoever only looks at the state.
+        stale = self._clock.late_ns > BEHIND_NS
+        well = _well(message) and not stale
         poses = []
         for name, matrix in found:
             body = self._body(name, arrival_ns)
             if body is None:
                 continue
             if not well or self._is_unwell(name):
-                poses.append(lost(body, time_ns))
+                poses.append(lost(body, arrival_ns if stale else time_ns))
                 continue
             watch = self._watches.setdefault(name, PoseWatch(body))
             inverted = self._names.inverted(name)

@@ -56,7 +56,7 @@ def head(k, stamp_ns):
     return Message("HeadToTracker", Transform(head_at(k).as_matrix()), stamp_ns)
 
 
-def test_poses_that_waited_are_old_and_a_lasting_backlog_is_given_up():
+def test_poses_that_waited_long_are_lost_and_a_lasting_backlog_is_given_up():
     reception = Reception(TransformNames({"HeadToTracker": "head"}))
     for k in range(10):
         (pose,) = reception.take(head(k, EPOCH + k * 20 * MS), k * 20 * MS)
@@ -65,11 +65,30 @@ def test_poses_that_waited_are_old_and_a_lasting_backlog_is_given_up():
     for k in range(10, 200):
         arrival = 3 * S + k * 20 * MS
         (pose,) = reception.take(head(k, EPOCH + k * 20 * MS), arrival)
-        assert pose.state is TrackingState.TRACKED
-        assert arrival - pose.time_ns == 3 * S
+        assert pose.state is TrackingState.LOST
+        assert pose.time_ns == arrival
         if reception.behind:
             break
     assert 2 * S < (k - 10) * 20 * MS < 2.1 * S
+
+
+def test_a_pose_that_waited_a_little_is_tracked_and_shows_its_age():
+    reception = Reception(TransformNames({"HeadToTracker": "head"}))
+    reception.take(head(0, EPOCH), 0)
+    (pose,) = reception.take(head(1, EPOCH + 20 * MS), 420 * MS)
+    assert pose.state is TrackingState.TRACKED
+    assert pose.time_ns == 20 * MS
+
+
+def test_a_stamp_of_another_age_is_lost_now_and_not_a_pose_of_then():
+    reception = Reception(TransformNames({"HeadToTracker": "head", "CoilToTracker": "coil_body"}))
+    reception.take(head(0, EPOCH), 0)
+    old = Message("CoilToTracker", Transform(head_at(3).as_matrix()), 1000 * S)
+    (pose,) = reception.take(old, 20 * MS)
+    assert pose.state is TrackingState.LOST
+    assert pose.time_ns == 20 * MS
+    (pose,) = reception.take(head(1, EPOCH + 40 * MS), 40 * MS)
+    assert pose.state is TrackingState.TRACKED, "the others go on"
 
 
 def test_a_second_transform_of_the_same_body_is_left_out():
