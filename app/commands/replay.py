@@ -57,6 +57,7 @@ class _Recording:
     start_ns: int
     duration_ns: int
     coil_body_from_coil: RigidTransform | None
+    has_truth: bool
     run: Callable[[OnTracked], ReplaySummary]
 
 
@@ -71,7 +72,10 @@ def run_replay(
             summary = recording.run(_receiver(stack, recording, to, pace))
     except (FrameSourceError, PosesFileError, PoseServerError, SessionError) as error:
         raise Failure(str(error)) from error
-    (_show_summary_json if as_json else _show_summary)(summary)
+    if as_json:
+        _show_summary_json(summary)
+    else:
+        _show_summary(summary, has_truth=recording.has_truth)
     return 0
 
 
@@ -87,6 +91,7 @@ def _open_feed(path: Path, names: Sequence[str] | None) -> _Recording:
         feed.start_ns,
         feed.duration_ns,
         None if coil is None else coil.transform(),
+        feed.truth_path is not None,
         lambda on_tracked: replay_feed(feed, on_tracked),
     )
 
@@ -99,6 +104,7 @@ def _open_sequence(path: Path, names: Sequence[str] | None) -> _Recording:
         sequence.start_ns,
         sequence.duration_ns,
         None,
+        False,
         lambda on_tracked: replay_sequence(poses, on_tracked),
     )
 
@@ -191,7 +197,7 @@ def _show_summary_json(summary: ReplaySummary) -> None:
     )
 
 
-def _show_summary(summary: ReplaySummary) -> None:
+def _show_summary(summary: ReplaySummary, *, has_truth: bool) -> None:
     rows = [("Instants", f"{summary.instants}, {summary.duration_s:.1f} s")]
     if summary.frames:
         rows = [
@@ -216,7 +222,11 @@ def _show_summary(summary: ReplaySummary) -> None:
         )
     errors = summary.errors
     if errors is None and summary.frames:
-        rows.append(("Error", "unknown: there is no truth.csv"))
+        rows.append(
+            ("Error", "unknown: coil and head were never tracked together")
+            if has_truth
+            else ("Error", "unknown: there is no truth.csv")
+        )
     elif errors is not None:
         rows.append(
             (
