@@ -138,7 +138,12 @@ def _times(path: Path) -> dict[int, NDArray[np.int64]]:
         ) from error
     times = {}
     for number, values in seconds.items():
-        if not (np.abs(values) < LATEST_S).all() or (np.diff(values) <= 0).any():
+        # Written so that a time that is no number is found too.
+        if not (np.abs(values) < LATEST_S).all():
+            raise RecordingError(
+                f"{path}: a time of camera {number} is no time in seconds. Copy the recording anew."
+            )
+        if (np.diff(values) <= 0).any():
             raise RecordingError(
                 f"{path}: the times of camera {number} go backwards or stand still. "
                 "Copy the recording anew."

@@ -121,6 +121,11 @@ def test_a_caliscope_recording_itself_and_a_config_alone_and_the_old_header(work
         ),
         (
             "calibration/extrinsic/timestamps.csv",
+            "sync_index,cam_id,frame_time\n0,0,1.0\n1,0,nan\n2,0,3.0\n",
+            "is no time in seconds",
+        ),
+        (
+            "calibration/extrinsic/timestamps.csv",
             "sync_index,cam_id,frame_time\n0,0,1.0\n",
             "has 3 frames, but",
         ),

@@ -38,7 +38,7 @@ class PrintScale:
             if not (math.isfinite(percent) and SMALLEST_SCALE <= percent <= LARGEST_SCALE):
                 raise SheetError(
                     f"A ruler of 100 mm that measures {percent:g} mm cannot be used. "
-                    "Print the sheet anew at 100 %."
+                    "Give what was measured in mm, as 100.4,99.8, or print the sheet anew at 100 %."
                 )
 
     @property

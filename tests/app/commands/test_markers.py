@@ -112,8 +112,9 @@ def test_what_is_there_is_replaced_only_if_asked(pdf, capsys):
         (["--first-tag", "-1"], "ids from -1 on"),
         (["--measured-scale", "wide"], "is no scale"),
         (["--measured-scale", "99,99,99"], "is no scale"),
-        (["--measured-scale", "9.94"], "Print the sheet anew"),
-        (["--measured-scale", "nan"], "Print the sheet anew"),
+        (["--measured-scale", "1.01,0.99"], "in mm, as 100.4,99.8"),
+        (["--measured-scale", "9.94"], "in mm, as 100.4,99.8"),
+        (["--measured-scale", "nan"], "in mm, as 100.4,99.8"),
         (["--measured-scale", "99,99.9"], "squares are not square"),
     ],
 )
