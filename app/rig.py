@@ -336,7 +336,7 @@ class Rig:
             )
         return TrackingPipeline(
             self.cameras.sources,
-            Tracker(equipment.cameras, equipment.bodies, dense=Dense.SPARE_TIME),
+            Tracker(equipment.cameras, equipment.bodies, dense=Dense.NEVER),
             self.navigator.on_tracked,
             on_error=self._on_source_failed,
             lossless=equipment.lossless,

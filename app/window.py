@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 DRAW_INTERVAL_MS = 5
 """How often the window looks for a new pose. Looking costs next to nothing; a pose that has just
 come in is not left lying until the next sixtieth of a second."""
-PATIENCE_S = 0.015
+PATIENCE_S = 0.03
 """How long the window lets the tracker finish a frame, which it then draws, before it goes on."""
 LEASE_INTERVAL_MS = 100
 """A fifth of the operator's lease: a busy moment of the window does not end it."""

@@ -28,8 +28,12 @@ FloatArray = NDArray[np.float64]
 COMPANION_NS = 40_000_000
 """How old another camera's newest image may be to take part in a pose."""
 
-VERIFY_NS = 400_000_000
-"""So often other poses than the expected one are looked for, whether or not it fits."""
+VERIFY_NS, SURE_VERIFY_NS = 400_000_000, 1_600_000_000
+"""So often other poses than the expected one are looked for, whether or not it fits; less often
+while many tags of the body are seen, when a wrong pose cannot fit for long. It takes as long as
+following the body for a whole image."""
+
+MANY_TAGS = 4
 
 GATE_STRENGTH = 300.0
 """Acceleration (mm/s in 0.1 s) that an expected pose allows for, however still the body was."""
@@ -123,7 +127,9 @@ class BodyTrack:
         self, used: Mapping[str, View], fresh: Sequence[str], time_ns: int, now_ns: int
     ) -> BodyPose:
         motion = None if self._fresh(time_ns) is None else self._motion
-        due = self._verified_ns is None or not 0 <= time_ns - self._verified_ns < VERIFY_NS
+        many = sum(len(view.tags) for view in used.values()) >= MANY_TAGS
+        pause_ns = SURE_VERIFY_NS if many else VERIFY_NS
+        due = self._verified_ns is None or not 0 <= time_ns - self._verified_ns < pause_ns
         solution = solve_body_pose(
             self.body,
             {camera: view.tags for camera, view in used.items()},

@@ -37,7 +37,7 @@ BACKLOG = 3
 """Frames of a camera that may wait to be taken: they bridge a moment in which the tracker is held
 up, so that no frame is lost."""
 
-STALE_S = 0.08
+STALE_S = 0.05
 """A frame that has waited longer is passed over for a newer one: where the tracker is too slow for
 good, a backlog would only make every pose old."""
 

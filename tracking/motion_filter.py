@@ -97,6 +97,7 @@ class MotionFilter:
         )
         self._likelihoods = np.zeros(len(STRENGTHS))
         self._strength = STRENGTHS[-1]
+        self._expected: dict[tuple[int, float], MotionState] = {}
 
     @property
     def state(self) -> MotionState:
@@ -114,9 +115,14 @@ class MotionFilter:
         The further away, the larger its covariance; at least as large as with acceleration noise
         of `least_strength`.
         """
-        dt = (time_ns - self._state.time_ns) / 1e9
         strength = max(self._strength, least_strength)
-        return _shaken(_carried(self._state, time_ns), dt, strength)
+        known = self._expected.get((time_ns, strength))
+        if known is None:
+            # Asked for by every camera, for gating and for solving, at one and the same time.
+            dt = (time_ns - self._state.time_ns) / 1e9
+            known = _shaken(_carried(self._state, time_ns), dt, strength)
+            self._expected[time_ns, strength] = known
+        return known
 
     def update(self, time_ns: int, world_from_body: FloatArray, covariance: FloatArray) -> bool:
         """Take in a pose (4, 4) measured at `time_ns`; False if it is out of reach.
@@ -137,6 +143,7 @@ class MotionFilter:
         chosen = int(np.argmax(possible))
         self._strength = STRENGTHS[chosen]
         self._state = _corrected(innovation, self._strength)
+        self._expected.clear()
         return True
 
 

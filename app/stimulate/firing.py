@@ -26,7 +26,7 @@ RECORD_LIMIT_NS = 2_000_000_000
 """A session file that takes longer than this to take an intent is at fault."""
 CLOSEST = 0.9
 """After a late pulse the next is never closer than this share of the train's period."""
-POSE_GRACE_NS = 40_000_000
+POSE_GRACE_NS = 100_000_000
 """A pulse of a train that is due while the pose lease has just run out waits so long for the next
 image: one that comes a little late must not end a train. Nothing is sent meanwhile."""
 LATE_LOOK_NS = 1_000_000

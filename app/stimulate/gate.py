@@ -28,6 +28,7 @@ from app.stimulate.leases import (
 )
 
 COIL_LIMIT_C = 40.0
+ABOUT_TO_NS = 10_000_000
 
 
 class GateState(StrEnum):
@@ -253,10 +254,13 @@ class Gate:
         return "The coil is not on the target: move it there."
 
     def pose_is_late(self, grace_ns: int) -> bool:
-        """Whether the coil was on target and that lease ran out no more than `grace_ns` ago."""
+        """Whether the coil was on target and that lease ran out no more than `grace_ns` ago.
+
+        Or is about to: it could run out between this look and the trigger.
+        """
         if self.waived or self.pose is None or not self.pose.on_target:
             return False
-        return 0 < self._clock() - self.pose.valid_until_ns <= grace_ns
+        return -ABOUT_TO_NS < self._clock() - self.pose.valid_until_ns <= grace_ns
 
     def begin_pulse(self) -> None:
         """Note that a trigger is about to be sent."""
